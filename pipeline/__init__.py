@@ -1,0 +1,1 @@
+"""The running system of DART Stream: readers, hub, workers, sinks and monitor."""
