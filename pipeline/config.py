@@ -1,0 +1,153 @@
+"""The typed configuration: what a YAML file, the environment and `--set` may say.
+
+Every class derives from `Config`, so unknown keys are refused everywhere. Values are only checked
+when they pass through `pipeline.config_file.load_config`; build by hand in tests at your own risk.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+OnFull = Literal["block", "drop_oldest", "drop_newest", "latest"]
+Polygon = list[tuple[float, float]]
+Box = tuple[float, float, float, float]
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every configuration section."""
+
+
+class FrameRegions(Config, frozen=True, kw_only=True, tag="frame"):
+    """The whole frame is one region."""
+
+
+class ZoneRegions(Config, frozen=True, kw_only=True, tag="zones"):
+    """Named parts of the frame, in relative coordinates (0 to 1 of width and height)."""
+
+    zones: dict[str, Box | Polygon]
+    """A box [x_min, y_min, x_max, y_max] or a polygon [[x, y], ...]; what lies outside a polygon
+    is painted in the mean colour of its inside."""
+
+
+class CustomRegions(Config, frozen=True, kw_only=True, tag="custom"):
+    """Regions from a class of one's own."""
+
+    cls: str = msgspec.field(name="class")
+    """Import path `package.module:Class` of a `pipeline.regions.RegionFinder`."""
+    options: dict[str, Any] = {}
+
+
+RegionsConfig = FrameRegions | ZoneRegions | CustomRegions
+
+
+class SourceConfig(Config, frozen=True, kw_only=True):
+    """One camera or file."""
+
+    uri: str
+    """Path or glob, file://, rtsp://, rtsps://, http(s)://, webcam://0, /dev/video0, images://DIR,
+    synthetic://, or a bare integer for a webcam."""
+    regions: RegionsConfig = FrameRegions()
+    loop: bool | int = False
+    """true repeats for ever, a number plays that many times."""
+    realtime: bool = False
+    """Pace a file by its own timestamps."""
+    max_fps: float | None = None
+    """Keep at most this many frames per second of source time; the rest is skipped."""
+    stride: int = 1
+    """Keep every n-th frame; the rest is skipped."""
+    start: float = 0.0
+    """Seconds of source time to pass over at the start."""
+    on_full: OnFull | None = None
+    """What happens to frames that the pipeline cannot take yet. Default: `block` for files,
+    `latest` for live sources."""
+    max_age: float | None = None
+    """Seconds after which a waiting frame of a live source is dropped."""
+    perturb: str | None = None
+    """A scripted shift, in regions: `clean:4000,gaussian_noise@3:4000`."""
+    always_full: bool = False
+    """Never leave early on this source."""
+    reader: str | None = None
+    """Import path `package.module:Class` of a `pipeline.readers.Reader` of one's own."""
+    options: dict[str, Any] = {}
+    """Handed to a reader of one's own, and to synthetic://."""
+
+
+class ModelConfig(Config, frozen=True, kw_only=True):
+    """Which network runs, and where."""
+
+    name: str = "default"
+    """A zoo name or a model directory."""
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    threads: int | None = None
+    """Threads of one worker's arithmetic. Default: cores left over by sources and workers."""
+
+
+class PolicyConfig(Config, frozen=True, kw_only=True):
+    """What decides at every exit."""
+
+    mode: Literal["dart", "fixed", "full", "paper"] = "dart"
+    """`dart` and `fixed` take the model's own thresholds unless `thresholds` is given; `full`
+    never leaves early; `paper` is Eq. 19 as printed."""
+    thresholds: list[float | None] | None = None
+    """One per early exit, in (0, 1); null disables that exit."""
+    sensitivity: float | None = None
+    """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
+    always_full: list[str] = []
+    """Classes (as the exit predicts them) that never leave early."""
+
+
+class JsonlSinkConfig(Config, frozen=True, kw_only=True, tag="jsonl"):
+    """`results.jsonl` in the output folder, each region exactly once."""
+
+    file: str = "results.jsonl"
+
+
+class CustomSinkConfig(Config, frozen=True, kw_only=True, tag="custom"):
+    """A sink of one's own."""
+
+    cls: str = msgspec.field(name="class")
+    """Import path `package.module:Class` of a `pipeline.sinks.Sink`."""
+    options: dict[str, Any] = {}
+
+
+SinkConfig = JsonlSinkConfig | CustomSinkConfig
+
+
+class MonitorConfig(Config, frozen=True, kw_only=True):
+    """What a person sees while it runs."""
+
+    ui: Literal["auto", "live", "lines", "off"] = "auto"
+    """`auto` draws on a terminal and writes a line every few seconds elsewhere."""
+    line_interval_s: float = 5.0
+
+
+class RuntimeConfig(Config, frozen=True, kw_only=True):
+    """How the graph is run."""
+
+    type: Literal["processes", "threads"] = "processes"
+    workers: int = 1
+    max_batch: int = 64
+    """Regions in one batch at most."""
+    credits: int = 8
+    """Frames one source may have in the pipeline."""
+    batch_deadline_s: float = 30.0
+    """A batch that takes longer gets its worker killed."""
+    start_timeout_s: float = 120.0
+    """A child that has not said hello by then is killed."""
+    max_restarts: int = 5
+    restart_window_s: float = 60.0
+    drain_timeout_s: float = 30.0
+    """How long a drain may take before children are ended anyway."""
+
+
+class PipelineConfig(Config, frozen=True, kw_only=True):
+    """A whole run."""
+
+    sources: dict[str, SourceConfig]
+    model: ModelConfig = ModelConfig()
+    policy: PolicyConfig = PolicyConfig()
+    sinks: list[SinkConfig] = [JsonlSinkConfig()]
+    monitor: MonitorConfig = MonitorConfig()
+    runtime: RuntimeConfig = RuntimeConfig()
+    seed: int = 0

@@ -1,0 +1,288 @@
+"""What travels between stages: schema, encode, decode.
+
+A message is two parts: a header (a tagged array, MessagePack) and a blob (raw pixels, often empty).
+Decoding checks types, sizes and the blob's length, so a stage never sees a malformed message.
+"""
+
+from typing import Any, Final
+
+import msgpack
+import msgspec
+
+from pipeline.errors import PeerError
+
+SCHEMA_VERSION: Final = 1
+MAX_HEADER_BYTES: Final = 4 << 20
+MAX_BLOB_BYTES: Final = 64 << 20
+MAX_ITEMS: Final = 65_536
+"""Longest list or map inside a header."""
+
+
+class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
+    """Base of everything that travels. Field order is the wire format."""
+
+
+class Counters(msgspec.Struct, frozen=True, array_like=True):
+    """A reader's account of its settled frames: those sent or dropped, not those it still holds.
+
+    Cumulative since the start of the source, so a lost message cannot unbalance the ledger.
+    """
+
+    captured: int = 0
+    dropped: dict[str, int] = {}
+    skipped: int = 0
+    corrupt: int = 0
+
+
+class RegionHeader(msgspec.Struct, frozen=True, array_like=True):
+    """A region as it travels; its crop is in the blob, in the same order."""
+
+    box: tuple[float, float, float, float]
+    name: str | None = None
+    track: int | None = None
+
+
+# --- child to hub ---------------------------------------------------------------------------------
+
+
+class Hello(Message, frozen=True):
+    """First word of every child; the hub answers with what it needs to begin."""
+
+    role: str
+    name: str
+    pid: int
+    schema: int = SCHEMA_VERSION
+    about: dict[str, Any] = {}
+    """Worker: device, precision, threads, description. Sink: `keys`, the last key per source."""
+
+
+class FrameMessage(Message, frozen=True):
+    """One frame with its regions. Blob: crops, uint8, (regions, height, width, 3) of the model."""
+
+    source: str
+    frame: int
+    pts_s: float
+    captured_at_ns: int
+    captured_mono_ns: int
+    decode_ms: float
+    regions: list[RegionHeader]
+    counters: Counters
+    """As of this frame, itself included."""
+
+
+class ReaderStatus(Message, frozen=True):
+    """Sent twice a second, frames or not."""
+
+    source: str
+    counters: Counters
+    state: str
+    waiting: int
+    """Frames held for want of a credit."""
+
+
+class SourceEnded(Message, frozen=True):
+    """No frame follows. The hub confirms with `EndConfirmed`."""
+
+    source: str
+    reason: str
+    counters: Counters
+    ok: bool = True
+
+
+class RegionResult(msgspec.Struct, frozen=True, array_like=True):
+    """A worker's answer for one region of a batch."""
+
+    label_id: int
+    confidence: float
+    exit: int
+    difficulty: float
+    macs: int
+    full_label_id: int | None = None
+    full_confidence: float | None = None
+
+
+class BatchDone(Message, frozen=True):
+    """Answers in the order of the batch."""
+
+    batch: int
+    results: list[RegionResult]
+    infer_ms: float
+    cpu_ms: float
+
+
+class SinkAck(Message, frozen=True):
+    """All records up to `seq` are durable; `offset` is where a restart may begin to look."""
+
+    seq: int
+    offset: int
+
+
+class Closed(Message, frozen=True):
+    """A sink has flushed and closed."""
+
+    seq: int
+
+
+class Goodbye(Message, frozen=True):
+    """A child ends of its own will."""
+
+    reason: str = ""
+
+
+class Fatal(Message, frozen=True):
+    """A child cannot go on, and a restart would not help (the user's input is wrong)."""
+
+    text: str
+
+
+# --- hub to child ---------------------------------------------------------------------------------
+
+
+class Credit(Message, frozen=True):
+    """A reader may send this many more frames."""
+
+    frames: int
+
+
+class EndConfirmed(Message, frozen=True):
+    """The hub has the source's end; the reader may leave."""
+
+
+class PolicyBody(Message, frozen=True):
+    """A policy, sent to each worker before the first batch that names its version."""
+
+    version: int
+    body: dict[str, Any]
+
+
+class Batch(Message, frozen=True):
+    """Regions to classify. Blob: crops, uint8, (regions, height, width, 3)."""
+
+    batch: int
+    policy_version: int
+    regions: int
+    audit: list[int] = []
+    """Positions that run to full depth on purpose."""
+    full: list[int] = []
+    """Positions that may not leave early."""
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Milliseconds. `total` runs from capture to the hub's record of the answer."""
+
+    decode: float
+    queue: float
+    infer: float
+    total: float
+
+
+class FullDepth(msgspec.Struct, frozen=True):
+    """What the full network says of an audited region."""
+
+    label_id: int
+    confidence: float
+
+
+class ResultRecord(msgspec.Struct, frozen=True):
+    """One line of `results.jsonl`."""
+
+    schema: int
+    source: str
+    frame: int
+    region: int
+    zone: str | None
+    pts_s: float
+    captured_at: str
+    box: tuple[float, float, float, float]
+    track: int | None
+    label: str | None
+    label_id: int
+    confidence: float
+    exit: int
+    difficulty: float
+    audited: bool
+    full_depth: FullDepth | None
+    policy_version: int
+    macs: int
+    latency_ms: Latency
+
+
+class EndRecord(msgspec.Struct, frozen=True):
+    """Last line of a source in `results.jsonl`."""
+
+    schema: int
+    event: str
+    source: str
+    reason: str
+    frames: dict[str, Any]
+
+
+class Records(Message, frozen=True):
+    """Records for a sink; `first_seq` numbers the first, the rest follow by one."""
+
+    first_seq: int
+    records: list[dict[str, Any]]
+
+
+class CloseSink(Message, frozen=True):
+    """No record follows `seq`; flush, answer `Closed`, leave."""
+
+    seq: int
+
+
+class Stop(Message, frozen=True):
+    """End now, orderly: a reader captures no more and sends its end, a worker leaves."""
+
+
+ChildMessage = (
+    Hello
+    | FrameMessage
+    | ReaderStatus
+    | SourceEnded
+    | BatchDone
+    | SinkAck
+    | Closed
+    | Goodbye
+    | Fatal
+)
+HubMessage = Credit | EndConfirmed | PolicyBody | Batch | Records | CloseSink | Stop
+AnyMessage = ChildMessage | HubMessage
+
+
+def encode(message: AnyMessage) -> bytes:
+    """The header part of a message."""
+    return bytes(msgpack.packb(msgspec.to_builtins(message), use_bin_type=True))
+
+
+def decode_from_child(header: bytes) -> ChildMessage:
+    """Read a header that a child sent.
+
+    Raises:
+        PeerError: Not MessagePack, too large, of an unknown kind, or of the wrong shape.
+    """
+    message: ChildMessage = _decode(header, ChildMessage)
+    return message
+
+
+def decode_from_hub(header: bytes) -> HubMessage:
+    """Read a header that the hub sent.
+
+    Raises:
+        PeerError: Not MessagePack, too large, of an unknown kind, or of the wrong shape.
+    """
+    message: HubMessage = _decode(header, HubMessage)
+    return message
+
+
+def _decode(header: bytes, kinds: Any) -> Any:
+    if len(header) > MAX_HEADER_BYTES:
+        raise PeerError(
+            f"message header: at most {MAX_HEADER_BYTES} bytes allowed, got {len(header)}"
+        )
+    try:
+        plain = msgpack.unpackb(
+            header, raw=False, max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS, max_ext_len=0
+        )
+        return msgspec.convert(plain, kinds)
+    except (ValueError, TypeError, RecursionError, msgpack.exceptions.UnpackException) as error:
+        raise PeerError(f"message header: {error}") from error

@@ -1,0 +1,86 @@
+"""What a reader is: an iterator over the frames of one source."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.config import SourceConfig
+
+Pixels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """The last frame that was accepted; reading goes on with the one after it."""
+
+    frame: int
+    pts_s: float
+
+
+class Frame(ABC):
+    """One picture. Pixels are converted only when asked for, so a dropped frame costs nothing.
+
+    Attributes:
+        index: Number in decode order, from 0; skipped and corrupt frames leave gaps.
+        pts_s: Presentation time in seconds of source time; never falls within a source, also
+            across passes of a loop.
+        width: Pixels, after rotation.
+        height: Pixels, after rotation.
+        skipped: Frames left out by `stride`, `max_fps` or `start` so far, this pass and before.
+        corrupt: Packets or pictures that could not be decoded so far.
+        captured_at_ns: Wall clock, UTC, when the frame left the decoder.
+        captured_mono_ns: Monotonic clock of the same moment; comparable between processes.
+        decode_ms: Time the decoder took for it.
+    """
+
+    index: int
+    pts_s: float
+    width: int
+    height: int
+    skipped: int
+    corrupt: int
+    captured_at_ns: int
+    captured_mono_ns: int
+    decode_ms: float
+
+    @abstractmethod
+    def pixels(self) -> Pixels:
+        """The picture as RGB uint8 of shape (height, width, 3), upright."""
+
+    @abstractmethod
+    def resized(self, width: int, height: int) -> Pixels:
+        """The whole picture scaled to (height, width, 3) RGB uint8, area-averaged."""
+
+
+class Reader(ABC):
+    """One source. Built cheaply; `frames` opens it.
+
+    A reader of one's own subclasses this and is named in the configuration by import path.
+    """
+
+    live: bool = False
+    """A live source goes on while nobody reads; a file waits."""
+
+    def __init__(self, uri: str, config: SourceConfig) -> None:
+        self.uri = uri
+        self.config = config
+        self.end_reason = "complete"
+        """Why `frames` ended: `complete`, or what broke off, for a person."""
+
+    @abstractmethod
+    def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
+        """Yield the frames after `resume` (from the start if None), already thinned out.
+
+        Raises:
+            SourceError: The source cannot be opened or holds no picture.
+        """
+
+    def close(self) -> None:  # noqa: B027  # many readers hold nothing open
+        """Release what `frames` opened; harmless when called twice."""
+
+
+Wait = Callable[[float], bool]
+"""Sleep for so many seconds; True when the wait was cut short because reading must stop."""

@@ -1,0 +1,116 @@
+"""The state of a run at one moment, whole: what the monitor draws and the recording keeps."""
+
+import msgspec
+
+
+class Snap(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of the parts of a snapshot."""
+
+
+class Ledger(Snap, frozen=True, kw_only=True):
+    """Frames: captured = processed + sum of dropped + in flight, at every moment."""
+
+    captured: int = 0
+    processed: int = 0
+    dropped: dict[str, int] = {}
+    in_flight: int = 0
+    skipped: int = 0
+    """Left out on purpose (stride, max_fps, start); outside the balance."""
+    corrupt: int = 0
+    """Undecodable packets; outside the balance."""
+
+
+class LatencySnap(Snap, frozen=True, kw_only=True):
+    """Milliseconds from capture to recorded answer, over the recent window; None without any."""
+
+    p50: float | None = None
+    p95: float | None = None
+    p99: float | None = None
+
+
+class SourceSnap(Snap, frozen=True, kw_only=True):
+    """One source."""
+
+    name: str
+    uri: str
+    """Without credentials."""
+    state: str
+    """starting, running, ended, restarting, failed."""
+    fps: float
+    """Frames completed per second over the recent window."""
+    queue_len: int
+    """Frames accepted by the hub and not completed."""
+    frame_age_ms: float | None
+    """Age of the last completed frame at completion."""
+    position_s: float | None
+    """Source time of the last completed frame."""
+    ledger: Ledger
+    exits: list[float]
+    """Share per exit over the recent window."""
+    phase: str | None = None
+    """Scripted shift in force, if any."""
+
+
+class WorkerSnap(Snap, frozen=True, kw_only=True):
+    """One worker."""
+
+    name: str
+    state: str
+    description: str
+    """Device, precision, threads."""
+    regions: int
+    batches: int
+    busy: float
+    """Share of the recent window spent on batches, 0 to 1."""
+
+
+class PolicySnap(Snap, frozen=True, kw_only=True):
+    """The policy in force."""
+
+    version: int
+    kind: str
+    thresholds: list[float | None]
+
+
+class PowerSnap(Snap, frozen=True, kw_only=True):
+    """Energy since the start; None where nothing was measured."""
+
+    power_w: float | None = None
+    energy_j: float | None = None
+    source: str | None = None
+    """Name of the sensor, None when not measured."""
+
+
+class Snapshot(Snap, frozen=True, kw_only=True):
+    """Everything a monitor needs, so that one that joins late misses nothing."""
+
+    run: str
+    state: str
+    """starting, running, draining, done."""
+    time_s: float
+    """Unix time."""
+    uptime_s: float
+    model: str
+    num_exits: int
+    sources: list[SourceSnap]
+    workers: list[WorkerSnap]
+    policy: PolicySnap
+    fps: float
+    regions_per_s: float
+    regions: int
+    latency_ms: LatencySnap
+    exits: list[float]
+    """Share per exit since the start."""
+    recent_exits: list[float]
+    """Share per exit over the recent window."""
+    difficulty: list[float]
+    """Histogram of difficulty over the recent window, 10 bins of [0, 1], shares."""
+    macs_fraction: float | None
+    """Multiply-accumulates spent over those of full depth, since the start."""
+    recent_macs_fraction: float | None
+    ledger: Ledger
+    power: PowerSnap
+    restarts: int
+    alarms: list[str]
+    log: list[str]
+    """Last lines of the log."""
