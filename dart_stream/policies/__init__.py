@@ -1,0 +1,23 @@
+"""Exit policies: immutable, numbered, numpy only. One file a kind, one registry."""
+
+from dart_stream.policies.dart import DartPolicy
+from dart_stream.policies.dart_paper import DartPaperPolicy
+from dart_stream.policies.entropy import EntropyPolicy
+from dart_stream.policies.fixed import FixedPolicy
+from dart_stream.policies.full import FullDepthPolicy
+from dart_stream.policies.policy import ExitObservation, Policy
+from dart_stream.policies.registry import POLICY_KINDS, policy_from_dict
+from dart_stream.policies.replay import replay
+
+__all__ = [
+    "POLICY_KINDS",
+    "DartPaperPolicy",
+    "DartPolicy",
+    "EntropyPolicy",
+    "ExitObservation",
+    "FixedPolicy",
+    "FullDepthPolicy",
+    "Policy",
+    "policy_from_dict",
+    "replay",
+]
