@@ -1,0 +1,40 @@
+"""Training state on disk: written whole or not at all, read without running code."""
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dart_stream.errors import ModelError
+
+
+def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Replace `path` in one step, so that a kill at any moment leaves the old or the new state."""
+    temporary = path.with_suffix(".new")
+    with temporary.open("wb") as file:
+        torch.save(state, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any] | None:
+    """State written by `write_checkpoint`, or None if there is none yet.
+
+    Raises:
+        ModelError: the file is not such a checkpoint.
+    """
+    if not path.exists():
+        return None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"{path}: expected a training checkpoint, found a damaged file; "
+            "remove it to start the training anew"
+        ) from error
+    if not isinstance(state, dict):
+        raise ModelError(f"{path}: expected a training checkpoint, found {type(state).__name__}")
+    return state
