@@ -4,13 +4,16 @@ Every class derives from `Config`, so unknown keys are refused everywhere. Value
 when they pass through `pipeline.config_file.load_config`; build by hand in tests at your own risk.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 OnFull = Literal["block", "drop_oldest", "drop_newest", "latest"]
 Polygon = list[tuple[float, float]]
 Box = tuple[float, float, float, float]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,20 +50,20 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     """Path or glob, file://, rtsp://, rtsps://, http(s)://, webcam://0, /dev/video0, images://DIR,
     synthetic://, or a bare integer for a webcam."""
     regions: RegionsConfig = FrameRegions()
-    loop: bool | int = False
+    loop: bool | Count = False
     """true repeats for ever, a number plays that many times."""
     realtime: bool = False
     """Pace a file by its own timestamps."""
-    max_fps: float | None = None
+    max_fps: Annotated[float, Meta(gt=0)] | None = None
     """Keep at most this many frames per second of source time; the rest is skipped."""
-    stride: int = 1
+    stride: Count = 1
     """Keep every n-th frame; the rest is skipped."""
-    start: float = 0.0
+    start: Annotated[float, Meta(ge=0)] = 0.0
     """Seconds of source time to pass over at the start."""
     on_full: OnFull | None = None
     """What happens to frames that the pipeline cannot take yet. Default: `block` for files,
     `latest` for live sources."""
-    max_age: float | None = None
+    max_age: Seconds | None = None
     """Seconds after which a waiting frame of a live source is dropped."""
     perturb: str | None = None
     """A scripted shift, in regions: `clean:4000,gaussian_noise@3:4000`."""
@@ -79,7 +82,7 @@ class ModelConfig(Config, frozen=True, kw_only=True):
     """A zoo name or a model directory."""
     device: str = "auto"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    threads: int | None = None
+    threads: Count | None = None
     """Threads of one worker's arithmetic. Default: cores left over by sources and workers."""
 
 
@@ -89,9 +92,9 @@ class PolicyConfig(Config, frozen=True, kw_only=True):
     mode: Literal["dart", "fixed", "full", "paper"] = "dart"
     """`dart` and `fixed` take the model's own thresholds unless `thresholds` is given; `full`
     never leaves early; `paper` is Eq. 19 as printed."""
-    thresholds: list[float | None] | None = None
+    thresholds: list[Annotated[float, Meta(gt=0, lt=1)] | None] | None = None
     """One per early exit, in (0, 1); null disables that exit."""
-    sensitivity: float | None = None
+    sensitivity: Annotated[float, Meta(ge=0)] | None = None
     """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
     always_full: list[str] = []
     """Classes (as the exit predicts them) that never leave early."""
@@ -119,25 +122,25 @@ class MonitorConfig(Config, frozen=True, kw_only=True):
 
     ui: Literal["auto", "live", "lines", "off"] = "auto"
     """`auto` draws on a terminal and writes a line every few seconds elsewhere."""
-    line_interval_s: float = 5.0
+    line_interval_s: Seconds = 5.0
 
 
 class RuntimeConfig(Config, frozen=True, kw_only=True):
     """How the graph is run."""
 
     type: Literal["processes", "threads"] = "processes"
-    workers: int = 1
-    max_batch: int = 64
+    workers: Count = 1
+    max_batch: Annotated[int, Meta(ge=1, le=4096)] = 64
     """Regions in one batch at most."""
-    credits: int = 8
+    credits: Annotated[int, Meta(ge=1, le=1024)] = 8
     """Frames one source may have in the pipeline."""
-    batch_deadline_s: float = 30.0
+    batch_deadline_s: Seconds = 30.0
     """A batch that takes longer gets its worker killed."""
-    start_timeout_s: float = 120.0
+    start_timeout_s: Seconds = 120.0
     """A child that has not said hello by then is killed."""
-    max_restarts: int = 5
-    restart_window_s: float = 60.0
-    drain_timeout_s: float = 30.0
+    max_restarts: Annotated[int, Meta(ge=0)] = 5
+    restart_window_s: Seconds = 60.0
+    drain_timeout_s: Seconds = 30.0
     """How long a drain may take before children are ended anyway."""
 
 

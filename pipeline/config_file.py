@@ -1,0 +1,189 @@
+"""From YAML, environment and command line to one checked `PipelineConfig`.
+
+Precedence: command line > environment (`DART_SECTION__KEY`) > file > default.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from pipeline.config import PipelineConfig, SourceConfig
+from pipeline.errors import ConfigError
+from pipeline.schema_check import refuse_unknown_keys
+
+ENV_PREFIX = "DART_"
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_NAMED_SOURCE = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)=(.+)$")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+_AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2 words: `off` stays a string and `1e-3` is a number."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false|True|False)$"), list("tTfF")
+)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A configuration, and its plain form before secrets were filled in."""
+
+    config: PipelineConfig
+    plain: dict[str, Any]
+
+
+def load_config(
+    path: Path | None = None,
+    *,
+    sources: Iterable[str] = (),
+    overrides: Iterable[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> LoadedConfig:
+    """Read, merge and check a configuration.
+
+    Args:
+        path: YAML file, or None for defaults.
+        sources: `[NAME=]URI`, added to (or replacing) the file's sources.
+        overrides: `a.b=value`, the value read as YAML.
+        environment: Where `DART_SECTION__KEY` and `${NAME}` are looked up; the process's by default.
+
+    Raises:
+        ConfigError: One line that names the key, what was expected and what came.
+    """
+    environment = os.environ if environment is None else environment
+    plain = _read_yaml(path) if path is not None else {}
+    for key, text in _environment_overrides(environment):
+        _set(plain, key, text)
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator:
+            raise ConfigError(f"--set: expected KEY=VALUE, got {override!r}")
+        _set(plain, key.strip(), text)
+    _add_sources(plain, sources)
+    return LoadedConfig(check_config(_fill_secrets(plain, environment, "")), plain)
+
+
+def check_config(plain: dict[str, Any]) -> PipelineConfig:
+    """Turn a plain tree into a `PipelineConfig`.
+
+    Raises:
+        ConfigError: As for `load_config`.
+    """
+    refuse_unknown_keys(plain, PipelineConfig)
+    sources = plain.get("sources")
+    if not isinstance(sources, dict) or not sources:
+        raise ConfigError("sources: expected at least one, got none; give --source URI or a file")
+    for name, body in sources.items():
+        if not _NAME.match(str(name)):
+            raise ConfigError(f"sources: expected a name of letters, digits, . _ -, got {name!r}")
+        _convert(body, SourceConfig, f"sources.{name}")
+    config: PipelineConfig = _convert(plain, PipelineConfig, "")
+    return config
+
+
+def _convert(plain: Any, kind: Any, where: str) -> Any:
+    try:
+        return msgspec.convert(plain, kind)
+    except msgspec.ValidationError as error:
+        match = _AT.match(str(error))
+        what, inside = (match["what"], match["path"] or "") if match else (str(error), "")
+        path = (where + inside).lstrip(".") or "configuration"
+        raise ConfigError(f"{path}: {what[:1].lower()}{what[1:]}") from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: expected a configuration file, found none") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    try:
+        plain = yaml.load(text, Loader=_Loader)  # noqa: S506  # derives from SafeLoader
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if plain is None:
+        return {}
+    if not isinstance(plain, dict):
+        raise ConfigError(f"{path}: expected keys and values, got {type(plain).__name__}")
+    return plain
+
+
+def _environment_overrides(environment: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+    for name, text in sorted(environment.items()):
+        if name.startswith(ENV_PREFIX) and "__" in name:
+            yield name.removeprefix(ENV_PREFIX).lower().replace("__", "."), text
+
+
+def _set(plain: dict[str, Any], key: str, text: str) -> None:
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  # derives from SafeLoader
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{key}: value is not YAML: {text!r}") from error
+    *parents, last = key.split(".")
+    node = plain
+    for parent in parents:
+        node = node.setdefault(parent, {})
+        if not isinstance(node, dict):
+            raise ConfigError(f"{key}: {parent!r} is a value, not a section")
+    node[last] = value
+
+
+def _add_sources(plain: dict[str, Any], sources: Iterable[str]) -> None:
+    known = plain.setdefault("sources", {})
+    if not isinstance(known, dict):
+        raise ConfigError(f"sources: expected names and settings, got {type(known).__name__}")
+    for text in sources:
+        match = _NAMED_SOURCE.match(text)
+        name, uri = (match[1], match[2]) if match else (_name_for(text, known), text)
+        body = known.get(name)
+        known[name] = {**(body if isinstance(body, dict) else {}), "uri": uri}
+
+
+def _name_for(uri: str, taken: Mapping[str, Any]) -> str:
+    """A readable name from a URI: the file's stem, or the scheme and number."""
+    tail = re.sub(r"[?#].*$", "", uri).rstrip("/").rsplit("/", 1)[-1].rsplit("@", 1)[-1]
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", tail.rsplit(".", 1)[0] if "." in tail else tail)
+    base = stem.strip("-") or "source"
+    if base.isdigit():
+        base = f"cam{base}"
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}-{number}", number + 1
+    return name
+
+
+def _fill_secrets(node: Any, environment: Mapping[str, str], path: str) -> Any:
+    if isinstance(node, dict):
+        return {
+            key: _fill_secrets(value, environment, f"{path}.{key}") for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_fill_secrets(value, environment, f"{path}[{i}]") for i, value in enumerate(node)]
+    if not isinstance(node, str):
+        return node
+
+    def value_of(match: re.Match[str]) -> str:
+        if match[1] not in environment:
+            raise ConfigError(f"{path.lstrip('.')}: environment variable {match[1]} is not set")
+        return environment[match[1]]
+
+    return _VARIABLE.sub(value_of, node)

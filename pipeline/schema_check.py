@@ -1,0 +1,64 @@
+"""Refuses unknown configuration keys by name, with the nearest known key.
+
+msgspec refuses them too, but its error names neither the key of a map nor a likely meaning.
+"""
+
+import difflib
+from typing import Any
+
+from msgspec import inspect
+
+from pipeline.errors import ConfigError
+
+
+def refuse_unknown_keys(plain: Any, kind: type) -> None:
+    """Walk a plain tree beside its type.
+
+    Raises:
+        ConfigError: At the first key that the type does not know.
+    """
+    _walk(plain, inspect.type_info(kind), "")
+
+
+def _walk(plain: Any, kind: inspect.Type, path: str) -> None:
+    if isinstance(kind, inspect.StructType) and isinstance(plain, dict):
+        _walk_struct(plain, kind, path)
+    elif isinstance(kind, inspect.DictType) and isinstance(plain, dict):
+        for key, value in plain.items():
+            _walk(value, kind.value_type, _join(path, key))
+    elif isinstance(kind, inspect.ListType) and isinstance(plain, list):
+        for number, value in enumerate(plain):
+            _walk(value, kind.item_type, f"{path}[{number}]")
+    elif isinstance(kind, inspect.UnionType):
+        chosen = _choose(plain, kind)
+        if chosen is not None:
+            _walk(plain, chosen, path)
+
+
+def _walk_struct(plain: dict[str, Any], kind: inspect.StructType, path: str) -> None:
+    known = {field.encode_name: field.type for field in kind.fields}
+    if kind.tag_field is not None:
+        known[kind.tag_field] = inspect.StrType()
+    for key, value in plain.items():
+        if key not in known:
+            raise ConfigError(f"{_join(path, key)}: unknown key{_nearest(str(key), list(known))}")
+        _walk(value, known[key], _join(path, key))
+
+
+def _choose(plain: Any, kind: inspect.UnionType) -> inspect.Type | None:
+    structs = [option for option in kind.types if isinstance(option, inspect.StructType)]
+    if not isinstance(plain, dict) or not structs:
+        return None
+    for option in structs:
+        if option.tag_field is not None and plain.get(option.tag_field) == option.tag:
+            return option
+    return structs[0] if structs[0].tag_field is None else None
+
+
+def _nearest(key: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known keys: {', '.join(sorted(known))}"
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
