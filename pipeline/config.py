@@ -10,8 +10,7 @@ import msgspec
 from msgspec import Meta
 
 OnFull = Literal["block", "drop_oldest", "drop_newest", "latest"]
-Polygon = list[tuple[float, float]]
-Box = tuple[float, float, float, float]
+Zone = list[float | tuple[float, float]]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 
@@ -27,7 +26,7 @@ class FrameRegions(Config, frozen=True, kw_only=True, tag="frame"):
 class ZoneRegions(Config, frozen=True, kw_only=True, tag="zones"):
     """Named parts of the frame, in relative coordinates (0 to 1 of width and height)."""
 
-    zones: dict[str, Box | Polygon]
+    zones: dict[str, Zone]
     """A box [x_min, y_min, x_max, y_max] or a polygon [[x, y], ...]; what lies outside a polygon
     is painted in the mean colour of its inside."""
 
@@ -150,7 +149,7 @@ class PipelineConfig(Config, frozen=True, kw_only=True):
     sources: dict[str, SourceConfig]
     model: ModelConfig = ModelConfig()
     policy: PolicyConfig = PolicyConfig()
-    sinks: list[SinkConfig] = [JsonlSinkConfig()]
+    sinks: list[SinkConfig] = msgspec.field(default_factory=lambda: [JsonlSinkConfig()])
     monitor: MonitorConfig = MonitorConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     seed: int = 0
