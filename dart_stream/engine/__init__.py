@@ -1,0 +1,16 @@
+"""Runs staged networks with early exits. Needs torch; knows no policy by name."""
+
+from dart_stream.engine.decisions import ExitDecisions
+from dart_stream.engine.engine import Engine
+from dart_stream.engine.placement import EngineError
+from dart_stream.engine.stage_times import StageTimes
+from dart_stream.engine.staged_model import StagedModel, StagedNetwork
+
+__all__ = [
+    "Engine",
+    "EngineError",
+    "ExitDecisions",
+    "StageTimes",
+    "StagedModel",
+    "StagedNetwork",
+]

@@ -1,0 +1,150 @@
+"""Runs a staged network so that a region costs what its exit costs, and no more."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dart_stream.engine.decisions import DecisionBook, ExitDecisions
+from dart_stream.engine.placement import EngineError, choose_device, place
+from dart_stream.engine.prepared_network import FoldedStages
+from dart_stream.engine.stage_times import StageTimes, measure_stage_times
+from dart_stream.engine.staged_model import StagedModel
+from dart_stream.policies import Policy
+
+
+class Engine:
+    """One network on one device.
+
+    Stages run on the regions that are still undecided; those that stop are taken out with one
+    `index_select` an exit, and later stages never see them. Heads whose exit the policy does not
+    watch do not run. There is one wait for the device at each exit that is watched.
+
+    Args:
+        model: network, calibration and costs; it is copied, not changed.
+        device: "auto" (CUDA, else CPU), "cpu", "cuda" or "cuda:N".
+        precision: "auto" (the faster on a CPU, by measuring; bf16 on CUDA), "fp32" or "bf16".
+            Confidences are always computed in float32 from the head's logits.
+        threads: of torch on the CPU. This is a setting of the whole process.
+
+    Attributes:
+        description: device, precision and why, threads, and how many batch norms were folded.
+        precision: "fp32" or "bf16".
+
+    Raises:
+        EngineError: a device or precision that is unknown or not there.
+    """
+
+    def __init__(
+        self,
+        model: StagedModel,
+        *,
+        device: str = "auto",
+        precision: Literal["auto", "fp32", "bf16"] = "auto",
+        threads: int = 1,
+    ) -> None:
+        if threads < 1:
+            raise EngineError(f"threads: expected 1 or more, got {threads}")
+        torch.set_num_threads(threads)
+        self._model = model
+        folded = FoldedStages(model)
+        placement = place(model, folded, choose_device(device), precision)
+        self._network = placement.network
+        self.precision = self._network.precision
+        self.description = (
+            f"{self._network.device} {self.precision} ({placement.reason}), "
+            f"{threads} thread{'s' if threads > 1 else ''}, {folded.description}"
+        )
+
+    @torch.inference_mode()
+    def run(
+        self,
+        images: NDArray[np.uint8],
+        difficulty: NDArray[np.float32],
+        policy: Policy,
+        audit: NDArray[np.bool_] | None = None,
+    ) -> ExitDecisions:
+        """Answer each region at the exit its policy chooses.
+
+        Args:
+            images: pixels, uint8 (n, height, width, 3) of the model's input size; n may be 0.
+            difficulty: float32 (n,), in the policy's `difficulty_mode`.
+            policy: must fit the model.
+            audit: bool (n,), regions that go on to full depth, whatever their exit; they keep the
+                deployed answer. None audits nothing.
+
+        Raises:
+            EngineError: arrays of other types or shapes.
+            PolicyError: the policy was made for another model.
+        """
+        audit = np.zeros(len(images), dtype=np.bool_) if audit is None else audit
+        self._require_images(images)
+        self._require_rows(len(images), difficulty=difficulty, audit=audit)
+        policy.require_fit(self._model.num_exits, self._model.num_classes)
+        book = DecisionBook(policy, difficulty, audit, self._model.head_macs)
+        if len(images) == 0:
+            return book.decisions()
+        network = self._network
+        x = network.input(images)
+        for k, stage_macs in enumerate(self._model.stage_macs):
+            x = network.stage(k, x)
+            book.charge(stage_macs)
+            asked = book.asked_rows(k)
+            if len(asked):
+                book.record(k, asked, network.probabilities(k, network.select(x, asked)))
+            surviving = book.surviving_rows()
+            if len(surviving) == 0:
+                break
+            x = network.select(x, surviving)
+        return book.decisions()
+
+    @torch.inference_mode()
+    def all_exits(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return every exit's calibrated answer, float32 (n, exits, classes), nobody leaving."""
+        self._require_images(images)
+        shape = (len(images), self._model.num_exits, self._model.num_classes)
+        answers = np.empty(shape, dtype=np.float32)
+        if len(images):
+            x = self._network.input(images)
+            for k in range(self._model.num_exits):
+                x = self._network.stage(k, x)
+                answers[:, k] = self._network.probabilities(k, x)
+        return answers
+
+    @torch.inference_mode()
+    def plain(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the full network's calibrated answer, float32 (n, classes), without any exit.
+
+        This is what early exit must beat: the same prepared stages in a row and the last head.
+        """
+        self._require_images(images)
+        if len(images) == 0:
+            return np.empty((0, self._model.num_classes), dtype=np.float32)
+        return self._network.full_depth(self._network.input(images))
+
+    def measure_stage_times(self, batch_sizes: Sequence[int], repeats: int = 11) -> StageTimes:
+        """Time each stage and head at each batch size; medians of interleaved runs."""
+        return measure_stage_times(self._network, self._model.input_size, batch_sizes, repeats)
+
+    def _require_images(self, images: NDArray[np.uint8]) -> None:
+        expected = (*self._model.input_size, 3)
+        if images.dtype != np.uint8 or images.shape[1:] != expected:
+            raise EngineError(
+                f"engine: images: expected uint8 (n, {', '.join(map(str, expected))}), "
+                f"got {images.dtype} {images.shape}"
+            )
+
+    def _require_rows(
+        self, n: int, *, difficulty: NDArray[np.float32], audit: NDArray[np.bool_]
+    ) -> None:
+        for name, array, dtype in (
+            ("difficulty", difficulty, np.float32),
+            ("audit", audit, np.bool_),
+        ):
+            if array.dtype != dtype or array.shape != (n,):
+                raise EngineError(
+                    f"engine: {name}: expected {np.dtype(dtype)} ({n},), "
+                    f"got {array.dtype} {array.shape}"
+                )
