@@ -66,8 +66,6 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     """Seconds after which a waiting frame of a live source is dropped."""
     perturb: str | None = None
     """A scripted shift, in regions: `clean:4000,gaussian_noise@3:4000`."""
-    always_full: bool = False
-    """Never leave early on this source."""
     reader: str | None = None
     """Import path `package.module:Class` of a `pipeline.readers.Reader` of one's own."""
     options: dict[str, Any] = {}
@@ -95,8 +93,6 @@ class PolicyConfig(Config, frozen=True, kw_only=True):
     """One per early exit, in (0, 1); null disables that exit."""
     sensitivity: Annotated[float, Meta(ge=0)] | None = None
     """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
-    always_full: list[str] = []
-    """Classes (as the exit predicts them) that never leave early."""
 
 
 class JsonlSinkConfig(Config, frozen=True, kw_only=True, tag="jsonl"):

@@ -163,58 +163,6 @@ class Batch(Message, frozen=True):
     regions: int
     audit: list[int] = []
     """Positions that run to full depth on purpose."""
-    full: list[int] = []
-    """Positions that may not leave early."""
-
-
-class Latency(msgspec.Struct, frozen=True):
-    """Milliseconds. `total` runs from capture to the hub's record of the answer."""
-
-    decode: float
-    queue: float
-    infer: float
-    total: float
-
-
-class FullDepth(msgspec.Struct, frozen=True):
-    """What the full network says of an audited region."""
-
-    label_id: int
-    confidence: float
-
-
-class ResultRecord(msgspec.Struct, frozen=True):
-    """One line of `results.jsonl`."""
-
-    schema: int
-    source: str
-    frame: int
-    region: int
-    zone: str | None
-    pts_s: float
-    captured_at: str
-    box: tuple[float, float, float, float]
-    track: int | None
-    label: str | None
-    label_id: int
-    confidence: float
-    exit: int
-    difficulty: float
-    audited: bool
-    full_depth: FullDepth | None
-    policy_version: int
-    macs: int
-    latency_ms: Latency
-
-
-class EndRecord(msgspec.Struct, frozen=True):
-    """Last line of a source in `results.jsonl`."""
-
-    schema: int
-    event: str
-    source: str
-    reason: str
-    frames: dict[str, Any]
 
 
 class Records(Message, frozen=True):

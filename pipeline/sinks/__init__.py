@@ -1,1 +1,27 @@
-"""sinks."""
+"""Where results go: `results.jsonl`, or a class of the user's own."""
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pipeline.config import CustomSinkConfig, JsonlSinkConfig, SinkConfig
+from pipeline.import_path import load_class
+from pipeline.sinks.base import END_KEY, Key, Record, Sink, key_of
+from pipeline.sinks.jsonl import JsonlSink
+
+SINKS: Final[dict[type[SinkConfig], type[Sink]]] = {JsonlSinkConfig: JsonlSink}
+"""Every sink that ships, by its configuration."""
+
+__all__ = ["END_KEY", "SINKS", "Key", "Record", "Sink", "build_sink", "key_of"]
+
+
+def build_sink(config: SinkConfig, out: Path) -> Sink:
+    """The sink that a configuration asks for.
+
+    Raises:
+        ConfigError: A class of the user's own cannot be imported or is not a `Sink`.
+    """
+    if isinstance(config, CustomSinkConfig):
+        return load_class(config.cls, Sink, "sinks.class")(out, config.options)  # type: ignore[type-abstract]
+    return SINKS[type(config)](out, msgspec.structs.asdict(config))

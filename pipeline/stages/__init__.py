@@ -1,1 +1,1 @@
-"""stages."""
+"""The stages' logic without I/O: messages and a clock in, messages and decisions out."""

@@ -1,0 +1,124 @@
+"""`results.jsonl`: one JSON object a line, each region exactly once, whatever is killed."""
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import msgspec
+
+from pipeline.sinks.base import END_KEY, Key, Record, Sink, key_of
+
+_SYNC_INTERVAL_S = 1.0
+"""A power cut may cost this much; a killed process costs nothing."""
+
+
+class JsonlSink(Sink):
+    """Appends lines; on opening cuts a half-written last line and reports what the file holds."""
+
+    def __init__(self, out: Path, options: dict[str, Any]) -> None:
+        super().__init__(out, options)
+        self.path = out / str(options.get("file", "results.jsonl"))
+        self._encoder = msgspec.json.Encoder()
+        self._stream: BinaryIO | None = None
+        self._synced_at_s = 0.0
+
+    def open(self, offset: int) -> dict[str, Key]:
+        """Cut the partial last line, if any, and find the last key of each source."""
+        self.path.touch()
+        cut_partial_line(self.path)
+        last: dict[str, Key] = {}
+        for record in read_records(self.path, offset):
+            last[record["source"]] = key_of(record)
+        self._stream = self.path.open("ab")
+        return last
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Append one line a record."""
+        assert self._stream is not None, "write before open"
+        self._stream.write(b"".join(self._encoder.encode(record) + b"\n" for record in records))
+
+    def flush(self) -> int:
+        """Hand the lines to the operating system, and to the disk once a second."""
+        assert self._stream is not None, "flush before open"
+        self._stream.flush()
+        now_s = time.monotonic()
+        if now_s - self._synced_at_s > _SYNC_INTERVAL_S:
+            os.fsync(self._stream.fileno())
+            self._synced_at_s = now_s
+        return self._stream.tell()
+
+    def close(self) -> None:
+        """Everything reaches the disk."""
+        if self._stream is not None:
+            self._stream.flush()
+            os.fsync(self._stream.fileno())
+            self._stream.close()
+            self._stream = None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one source had come when a run broke off."""
+
+    frame: int = -1
+    """Last frame of which every region is known to be written."""
+    pts_s: float = 0.0
+    frames: int = 0
+    """Frames up to and including `frame`."""
+    regions: int = 0
+    """Regions of those frames."""
+    ended: bool = False
+
+
+def scan_progress(path: Path) -> dict[str, Progress]:
+    """Read an unfinished `results.jsonl` for `run --resume`.
+
+    The last frame of a source may lack regions, so the one before it counts as the last whole one;
+    the sink drops what it already holds of the frame that is done again.
+    """
+    last: dict[str, tuple[int, float, int]] = {}
+    progress: dict[str, Progress] = {}
+    for record in read_records(path, 0):
+        source = record["source"]
+        whole = progress.setdefault(source, Progress())
+        if key_of(record) == END_KEY:
+            whole.ended = True
+            continue
+        frame, pts_s, regions = last.get(source, (-1, 0.0, 0))
+        if record["frame"] != frame and frame >= 0:
+            whole.frame, whole.pts_s = frame, pts_s
+            whole.frames += 1
+            whole.regions += regions
+            regions = 0
+        last[source] = (record["frame"], record["pts_s"], regions + 1)
+    return progress
+
+
+def read_records(path: Path, offset: int) -> Iterator[Record]:
+    """The whole records from a byte offset that begins a line; a partial last line is left out."""
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        for line in stream:
+            if not line.endswith(b"\n"):
+                return
+            yield decoder.decode(line)
+
+
+def cut_partial_line(path: Path) -> None:
+    """Remove what follows the last line end."""
+    with path.open("r+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        end = size
+        while end > 0:
+            begin = max(0, end - 65_536)
+            stream.seek(begin)
+            newline = stream.read(end - begin).rfind(b"\n")
+            if newline >= 0:
+                stream.truncate(begin + newline + 1)
+                return
+            end = begin
+        stream.truncate(0)

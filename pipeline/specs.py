@@ -1,0 +1,61 @@
+"""What a child is told at birth: one JSON line on its standard input (threads mode: the object)."""
+
+import msgspec
+
+from pipeline.config import ModelConfig, SinkConfig, SourceConfig
+from pipeline.messages import Counters
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
+    """What every child needs to find the hub."""
+
+    name: str
+    identity: str
+    """Role, name and incarnation; never used twice in a run."""
+    endpoint: str
+    run_folder: str
+    """Holds the sockets; removed by whoever is last."""
+    seed: int = 0
+
+
+class ReaderSpec(Spec, frozen=True, kw_only=True):
+    """One source to read."""
+
+    source: SourceConfig
+    input_size: tuple[int, int]
+    """Height and width of a crop."""
+    resize: str
+    """`letterbox` or `stretch`."""
+    decode_threads: int = 1
+    resume_frame: int | None = None
+    """Last frame that was accepted; None starts at the beginning."""
+    resume_pts_s: float = 0.0
+    regions_before: int = 0
+    """Regions accepted before, so that a scripted shift goes on where it was."""
+    counters: Counters = Counters()
+    """The account at the resume point."""
+
+
+class WorkerSpec(Spec, frozen=True, kw_only=True):
+    """One worker."""
+
+    model: ModelConfig
+    threads: int
+    input_size: tuple[int, int]
+
+
+class SinkSpec(Spec, frozen=True, kw_only=True):
+    """One sink."""
+
+    sink: SinkConfig
+    out: str
+    """Output folder of the run."""
+    offset: int = 0
+    """Up to here everything is known to be whole; look for the last record after it."""
+
+
+class MonitorSpec(Spec, frozen=True, kw_only=True):
+    """The terminal monitor; `endpoint` is the telemetry's."""
+
+
+AnySpec = ReaderSpec | WorkerSpec | SinkSpec | MonitorSpec

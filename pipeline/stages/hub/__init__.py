@@ -1,0 +1,18 @@
+"""The hub: one object that holds credits, order, ledger and redelivery of a run."""
+
+from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
+from pipeline.stages.hub.hub import Hub, HubPlan, Loss
+from pipeline.stages.hub.source import SourceTrack
+from pipeline.stages.hub.worker import WorkerTrack
+
+__all__ = [
+    "Action",
+    "Alarm",
+    "Hub",
+    "HubPlan",
+    "Kill",
+    "Loss",
+    "Send",
+    "SourceTrack",
+    "WorkerTrack",
+]

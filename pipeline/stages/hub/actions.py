@@ -1,0 +1,32 @@
+"""What the hub asks its driver to do."""
+
+from dataclasses import dataclass
+
+from pipeline.messages import HubMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message to a child."""
+
+    peer: str
+    message: HubMessage
+    blob: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """End a child at once; its death is then reported like any other."""
+
+    peer: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something a person should see; stays in the summary."""
+
+    text: str
+
+
+Action = Send | Kill | Alarm

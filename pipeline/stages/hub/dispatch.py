@@ -1,0 +1,46 @@
+"""Which regions go into the next batch: fair between sources, never waiting for a fuller one."""
+
+from collections import deque
+from collections.abc import Collection
+
+from pipeline.stages.hub.source import RegionTask, SourceTrack
+
+
+class Dispatcher:
+    """Forms batches across sources, one region of each source in turn."""
+
+    def __init__(self, sources: Collection[SourceTrack], max_batch: int) -> None:
+        self._turns = deque(sources)
+        self._max_batch = max_batch
+        self._alone: deque[RegionTask] = deque()
+
+    @property
+    def num_waiting(self) -> int:
+        """Regions without a worker."""
+        return len(self._alone) + sum(len(source.waiting) for source in self._turns)
+
+    def next_batch(self, share: int) -> list[RegionTask]:
+        """The next regions, at most `share` of them; a suspect goes alone and first."""
+        if self._alone:
+            return [self._alone.popleft()]
+        limit = min(share, self._max_batch)
+        batch: list[RegionTask] = []
+        idle_turns = 0
+        while len(batch) < limit and idle_turns < len(self._turns):
+            source = self._turns[0]
+            self._turns.rotate(-1)
+            if source.waiting:
+                batch.append(source.waiting.popleft())
+                idle_turns = 0
+            else:
+                idle_turns += 1
+        return batch
+
+    def retry_alone(self, task: RegionTask) -> None:
+        """Put a suspect where it can harm nobody else."""
+        self._alone.append(task)
+
+    def put_back(self, tasks: list[RegionTask], sources: dict[str, SourceTrack]) -> None:
+        """Return regions that were never begun to the head of their queues, in order."""
+        for task in reversed(tasks):
+            sources[task.frame.message.source].waiting.appendleft(task)

@@ -1,0 +1,448 @@
+"""The hub: fairness, order, ledger and redelivery in one place, without I/O.
+
+Messages and a clock go in, actions come out. Everything that must stay consistent while children
+die at any moment is decided here, on one thread, so that it can be tested by calling functions.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pipeline.errors import PeerError, StageError
+from pipeline.messages import (
+    SCHEMA_VERSION,
+    Batch,
+    BatchDone,
+    ChildMessage,
+    Closed,
+    Credit,
+    EndConfirmed,
+    Fatal,
+    FrameMessage,
+    Goodbye,
+    Hello,
+    PolicyBody,
+    ReaderStatus,
+    RegionResult,
+    SinkAck,
+    SourceEnded,
+    Stop,
+)
+from pipeline.readers.base import ResumePoint
+from pipeline.sinks.base import Record
+from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
+from pipeline.stages.hub.dispatch import Dispatcher
+from pipeline.stages.hub.sink import SinkTrack
+from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
+from pipeline.stages.hub.statistics import Answer, Statistics
+from pipeline.stages.hub.worker import Dispatched, WorkerTrack
+
+POISON_DEATHS = 2
+"""A region that was being computed when so many workers died is dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubPlan:
+    """What the hub needs to know of the run."""
+
+    sources: list[str]
+    workers: list[str]
+    sinks: list[str]
+    labels: list[str]
+    num_exits: int
+    full_macs: int
+    crop_bytes: int
+    policy_version: int
+    policy_body: dict[str, Any]
+    max_batch: int = 64
+    credits: int = 8
+    batch_deadline_ns: int = 30_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What the death of a child meant."""
+
+    by_poison: bool = False
+    """A region is to blame, and it is dropped: the restart is free."""
+
+
+class Hub:
+    """State of a whole run."""
+
+    def __init__(self, plan: HubPlan) -> None:
+        self.plan = plan
+        self.sources = {
+            name: SourceTrack(name, plan.crop_bytes, plan.credits) for name in plan.sources
+        }
+        self.workers = {name: WorkerTrack(name) for name in plan.workers}
+        self.sinks = {name: SinkTrack(name) for name in plan.sinks}
+        self.statistics = Statistics(plan.num_exits, plan.full_macs)
+        self.fatal: list[str] = []
+        """Why children gave up; the run fails with these."""
+        self._dispatcher = Dispatcher(self.sources.values(), plan.max_batch)
+        self._roles: dict[str, tuple[str, str]] = {}
+        self._next_batch = 0
+        self._actions: list[Action] = []
+        self._is_stopping = False
+
+    # --- what the driver tells --------------------------------------------------------------------
+
+    def child_started(self, identity: str, role: str, name: str) -> None:
+        """A child with this identity may now speak."""
+        self._roles[identity] = (role, name)
+        if role == "reader" and self.sources[name].ended is None:
+            self.sources[name].state = "starting"
+
+    def child_lost(self, identity: str) -> Loss:
+        """A child is gone; what it held is taken back."""
+        role, name = self._roles.pop(identity, ("", ""))
+        if role == "worker" and self.workers[name].identity == identity:
+            return self._worker_lost(self.workers[name])
+        if role == "sink" and self.sinks[name].identity == identity:
+            self.sinks[name].lost()
+        if role == "reader" and self.sources[name].ended is None:
+            self.sources[name].state = "restarting"
+        return Loss()
+
+    def resume_source(
+        self, name: str, point: ResumePoint | None, regions: int, frames: int
+    ) -> None:
+        """Begin a source where an earlier run broke off."""
+        source = self.sources[name]
+        source.last_accepted = point
+        source.regions_accepted = regions
+        source.processed = frames
+        source.counters = type(source.counters)(captured=frames)
+
+    def source_already_ended(self, name: str) -> None:
+        """An earlier run wrote this source's end."""
+        source = self.sources[name]
+        source.ended = SourceEnded(name, "complete", source.counters)
+        source.end_recorded = True
+        source.state = "ended"
+
+    def source_failed(self, name: str, reason: str) -> None:
+        """No reader will come for it any more; what was accepted is still finished."""
+        source = self.sources[name]
+        if source.ended is None:
+            source.ended = SourceEnded(name, reason, source.counters, ok=False)
+            source.state = "failed"
+
+    def stop(self) -> None:
+        """Drain: no new frames, everything accepted is finished."""
+        self._is_stopping = True
+        for identity, (role, _) in self._roles.items():
+            if role == "reader":
+                self._actions.append(Send(identity, Stop()))
+
+    def receive(self, peer: str, message: ChildMessage, blob: bytes, now_ns: int) -> None:
+        """Take a child's message.
+
+        Raises:
+            PeerError: The message does not fit the state of its sender; it had no effect.
+        """
+        role, name = self._roles.get(peer, ("", ""))
+        match message:
+            case Hello():
+                self._hello(peer, role, name, message)
+            case FrameMessage() if role == "reader" and message.source == name:
+                self.sources[name].accept(message, blob)
+            case ReaderStatus() if role == "reader" and message.source == name:
+                self.sources[name].counters = message.counters
+            case SourceEnded() if role == "reader" and message.source == name:
+                self._source_ended(peer, message)
+            case BatchDone() if role == "worker":
+                self._batch_done(self.workers[name], message, now_ns)
+            case SinkAck() if role == "sink":
+                self.sinks[name].acknowledged(message.seq, message.offset)
+            case Closed() if role == "sink":
+                self.sinks[name].acknowledged(message.seq, self.sinks[name].offset)
+                self.sinks[name].closed = True
+            case Fatal():
+                self._fatal(role, name, message.text)
+            case Goodbye():
+                pass
+            case _:
+                raise PeerError(f"{peer}: unexpected {type(message).__name__} from {role or '?'}")
+
+    def step(self, now_ns: int) -> list[Action]:
+        """Do what has become possible; returns what the driver must carry out."""
+        self._release()
+        self._dispatch(now_ns)
+        self._feed_sinks()
+        self._grant_credits()
+        self._watch_deadlines(now_ns)
+        actions, self._actions = self._actions, []
+        return actions
+
+    # --- what the driver asks ---------------------------------------------------------------------
+
+    @property
+    def is_done(self) -> bool:
+        """Every source has ended and every sink has closed."""
+        return all(sink.closed for sink in self.sinks.values()) and self._sources_finished
+
+    @property
+    def num_waiting(self) -> int:
+        """Regions without a worker."""
+        return self._dispatcher.num_waiting
+
+    def check_ledger(self) -> None:
+        """Hold the balance: captured = processed + dropped + in flight, for each source.
+
+        Raises:
+            StageError: A frame is unaccounted for.
+        """
+        for source in self.sources.values():
+            ledger = source.ledger
+            known = ledger.processed + sum(ledger.dropped.values()) + ledger.in_flight
+            if ledger.captured != known:
+                raise StageError(
+                    f"ledger of {source.name}: captured {ledger.captured}, accounted for {known}"
+                )
+
+    # --- messages ---------------------------------------------------------------------------------
+
+    def _hello(self, peer: str, role: str, name: str, message: Hello) -> None:
+        if (message.role, message.name) != (role, name):
+            raise PeerError(f"{peer}: expected {role} {name}, got {message.role} {message.name}")
+        if message.schema != SCHEMA_VERSION:
+            raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
+        if role == "reader":
+            self.sources[name].credits_due = 0
+            self._send(peer, Credit(max(0, self.plan.credits - len(self.sources[name].window))))
+            if self._is_stopping:
+                self._send(peer, Stop())
+        elif role == "worker":
+            worker = self.workers[name]
+            worker.identity, worker.ready = peer, True
+            worker.description = str(message.about.get("description", ""))
+            self._send(peer, PolicyBody(self.plan.policy_version, self.plan.policy_body))
+        elif role == "sink":
+            self.sinks[name].said_hello(peer, _keys(message.about.get("keys", {}), peer))
+
+    def _source_ended(self, peer: str, message: SourceEnded) -> None:
+        source = self.sources[message.source]
+        source.counters = message.counters
+        if source.ended is None:
+            source.ended = message
+            source.state = "ended" if message.ok else "failed"
+            if not message.ok:
+                self._actions.append(Alarm(f"source {source.name}: {message.reason}"))
+        self._send(peer, EndConfirmed())
+
+    def _fatal(self, role: str, name: str, text: str) -> None:
+        self.fatal.append(text)
+        if role == "reader":
+            self.source_failed(name, text)
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    def _batch_done(self, worker: WorkerTrack, message: BatchDone, now_ns: int) -> None:
+        head = worker.outstanding[0] if worker.outstanding else None
+        if head is None or head.batch != message.batch:
+            raise PeerError(f"worker {worker.name}: answers batch {message.batch}, not its turn")
+        if len(message.results) != len(head.tasks):
+            raise PeerError(
+                f"worker {worker.name}: expected {len(head.tasks)} results, "
+                f"got {len(message.results)}"
+            )
+        for result in message.results:
+            self._check(result)
+        worker.finish(message.batch, now_ns)
+        worker.batches += 1
+        worker.regions += len(head.tasks)
+        worker.busy_ms += message.infer_ms
+        worker.cpu_ms += message.cpu_ms
+        for task, result in zip(head.tasks, message.results, strict=True):
+            self._answered(task, result, head, message.infer_ms, now_ns)
+
+    def _check(self, result: RegionResult) -> None:
+        if not 0 <= result.label_id < len(self.plan.labels):
+            raise PeerError(
+                f"result: label_id {result.label_id} of {len(self.plan.labels)} classes"
+            )
+        if not 0 <= result.exit < self.plan.num_exits:
+            raise PeerError(f"result: exit {result.exit} of {self.plan.num_exits}")
+
+    def _answered(
+        self,
+        task: RegionTask,
+        result: RegionResult,
+        batch: Dispatched,
+        infer_ms: float,
+        now_ns: int,
+    ) -> None:
+        frame = task.frame
+        total_ms = (now_ns - frame.message.captured_mono_ns) / 1e6
+        queue_ms = (batch.sent_ns - frame.message.captured_mono_ns) / 1e6
+        frame.records[task.number] = self._record(task, result, (queue_ms, infer_ms, total_ms))
+        frame.missing -= 1
+        self.statistics.add(Answer(result.exit, result.difficulty, result.macs, total_ms))
+        if frame.missing == 0:
+            source = self.sources[frame.message.source]
+            source.frame_age_ms, source.position_s = total_ms, frame.message.pts_s
+
+    def _record(
+        self, task: RegionTask, result: RegionResult, latency_ms: tuple[float, float, float]
+    ) -> Record:
+        message = task.frame.message
+        region = message.regions[task.number]
+        queue, infer, total = latency_ms
+        full_depth = None
+        if result.full_label_id is not None and result.full_confidence is not None:
+            full_depth = {
+                "label_id": result.full_label_id,
+                "confidence": round(result.full_confidence, 6),
+            }
+        return {
+            "schema": SCHEMA_VERSION,
+            "source": message.source,
+            "frame": message.frame,
+            "region": task.number,
+            "zone": region.name,
+            "pts_s": round(message.pts_s, 6),
+            "captured_at": _rfc3339(message.captured_at_ns),
+            "box": list(region.box),
+            "track": region.track,
+            "label": self.plan.labels[result.label_id],
+            "label_id": result.label_id,
+            "confidence": round(result.confidence, 6),
+            "exit": result.exit,
+            "difficulty": round(result.difficulty, 6),
+            "audited": full_depth is not None,
+            "full_depth": full_depth,
+            "policy_version": self.plan.policy_version,
+            "macs": result.macs,
+            "latency_ms": {
+                "decode": round(message.decode_ms, 3),
+                "queue": round(queue, 3),
+                "infer": round(infer, 3),
+                "total": round(total, 3),
+            },
+        }
+
+    def _worker_lost(self, worker: WorkerTrack) -> Loss:
+        suspects, untouched = worker.lose()
+        self._dispatcher.put_back(untouched, self.sources)
+        by_poison = False
+        for task in suspects:
+            task.deaths += 1
+            if task.deaths < POISON_DEATHS:
+                self._dispatcher.retry_alone(task)
+                continue
+            by_poison = True
+            self._drop_region(task, "poison")
+        return Loss(by_poison)
+
+    def _drop_region(self, task: RegionTask, reason: str) -> None:
+        message = task.frame.message
+        task.frame.missing -= 1
+        task.frame.dropped = reason
+        self._actions.append(
+            Alarm(f"source {message.source}: frame {message.frame} region {task.number}: {reason}")
+        )
+
+    # --- steps ------------------------------------------------------------------------------------
+
+    def _release(self) -> None:
+        for source in self.sources.values():
+            for frame in source.release():
+                self._put_records(frame)
+            if source.is_finished and not source.end_recorded:
+                source.end_recorded = True
+                self._put(_end_record(source))
+        if self._sources_finished:
+            for sink in self.sinks.values():
+                sink.close_wanted = True
+
+    def _put_records(self, frame: PendingFrame) -> None:
+        for record in frame.records:
+            if record is not None:
+                self._put(record)
+
+    def _put(self, record: Record) -> None:
+        for sink in self.sinks.values():
+            sink.put(record)
+
+    def _dispatch(self, now_ns: int) -> None:
+        while True:
+            free = [worker for worker in self.workers.values() if worker.can_take]
+            if not free or not self.num_waiting:
+                return
+            idle = [worker for worker in free if not worker.outstanding]
+            worker = idle[0] if idle else min(free, key=lambda w: len(w.outstanding[0].tasks))
+            if not idle and self.num_waiting < len(worker.outstanding[0].tasks):
+                # A worker that is busy gets its next batch once that batch is worth as much.
+                return
+            share = -(-self.num_waiting // max(1, len(idle)))
+            self._send_batch(worker, self._dispatcher.next_batch(share), now_ns)
+
+    def _send_batch(self, worker: WorkerTrack, tasks: list[RegionTask], now_ns: int) -> None:
+        assert worker.identity is not None
+        number, self._next_batch = self._next_batch, self._next_batch + 1
+        worker.begin(Dispatched(number, tasks, now_ns), now_ns)
+        self._send(
+            worker.identity,
+            Batch(number, self.plan.policy_version, len(tasks)),
+            b"".join(task.crop for task in tasks),
+        )
+
+    def _feed_sinks(self) -> None:
+        for sink in self.sinks.values():
+            for message in sink.messages():
+                assert sink.identity is not None
+                self._send(sink.identity, message)
+
+    def _grant_credits(self) -> None:
+        if any(sink.is_full for sink in self.sinks.values()):
+            return
+        for identity, (role, name) in self._roles.items():
+            if role == "reader" and self.sources[name].credits_due:
+                self._send(identity, Credit(self.sources[name].credits_due))
+                self.sources[name].credits_due = 0
+
+    def _watch_deadlines(self, now_ns: int) -> None:
+        for worker in self.workers.values():
+            if worker.identity and worker.is_late(now_ns, self.plan.batch_deadline_ns):
+                worker.running_since_ns = now_ns
+                self._actions.append(Kill(worker.identity, "a batch is past its deadline"))
+
+    @property
+    def _sources_finished(self) -> bool:
+        return all(source.is_finished for source in self.sources.values())
+
+    def _send(self, peer: str, message: Any, blob: bytes = b"") -> None:
+        self._actions.append(Send(peer, message, blob))
+
+
+def _keys(plain: Any, peer: str) -> dict[str, tuple[int, int]]:
+    try:
+        return {str(source): (int(key[0]), int(key[1])) for source, key in plain.items()}
+    except (AttributeError, TypeError, ValueError, IndexError) as error:
+        raise PeerError(f"{peer}: keys: expected source: [frame, region], got {plain!r}") from error
+
+
+def _rfc3339(time_ns: int) -> str:
+    text = datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _end_record(source: SourceTrack) -> Record:
+    assert source.ended is not None
+    ledger = source.ledger
+    return {
+        "schema": SCHEMA_VERSION,
+        "event": "end_of_stream",
+        "source": source.name,
+        "reason": source.ended.reason,
+        "frames": {
+            "captured": ledger.captured,
+            "processed": ledger.processed,
+            "dropped": ledger.dropped,
+            "in_flight": ledger.in_flight,
+            "skipped": ledger.skipped,
+            "corrupt": ledger.corrupt,
+        },
+    }

@@ -1,0 +1,91 @@
+"""One sink as the hub sees it: what was sent and is not yet durable."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from pipeline.messages import CloseSink, HubMessage, Records
+from pipeline.sinks.base import Key, Record, key_of
+
+MAX_UNACKED = 4_096
+"""Records; beyond this, sources get no credit."""
+_MAX_PER_MESSAGE = 512
+
+
+@dataclass(slots=True)
+class SinkTrack:
+    """State of one sink, across its restarts.
+
+    Records are numbered by one; those without an acknowledgement are kept and sent again to the
+    sink's next incarnation, less what it says it already holds.
+    """
+
+    name: str
+    identity: str | None = None
+    offset: int = 0
+    next_seq: int = 0
+    unacked: deque[tuple[int, Record]] = field(default_factory=deque)
+    num_sent: int = 0
+    """How many of `unacked`, from the left, this incarnation has been sent."""
+    held: dict[str, Key] = field(default_factory=dict)
+    close_wanted: bool = False
+    close_sent: bool = False
+    closed: bool = False
+
+    @property
+    def is_full(self) -> bool:
+        """So much is not durable that sources must wait."""
+        return len(self.unacked) >= MAX_UNACKED
+
+    def put(self, record: Record) -> None:
+        """Queue a record, unless the sink holds it from an earlier life."""
+        if not self._is_held(record):
+            self.unacked.append((self.next_seq, record))
+            self.next_seq += 1
+
+    def said_hello(self, identity: str, held: dict[str, Key]) -> None:
+        """A new incarnation; `held` is the last key it has per source."""
+        self.identity, self.num_sent, self.close_sent = identity, 0, False
+        self.held = held
+        self.unacked = deque(item for item in self.unacked if not self._is_held(item[1]))
+
+    def acknowledged(self, seq: int, offset: int) -> None:
+        """Everything up to `seq` is durable."""
+        self.offset = offset
+        while self.unacked and self.unacked[0][0] <= seq:
+            self.unacked.popleft()
+            self.num_sent = max(0, self.num_sent - 1)
+
+    def lost(self) -> None:
+        """This incarnation died."""
+        self.identity = None
+
+    def messages(self) -> list[HubMessage]:
+        """What this incarnation has not been sent yet."""
+        out: list[HubMessage] = []
+        if self.identity is None or self.closed:
+            return out
+        while self.num_sent < len(self.unacked):
+            end = min(self.num_sent + _MAX_PER_MESSAGE, len(self.unacked))
+            chunk = [self.unacked[i] for i in range(self.num_sent, end)]
+            for run in _consecutive(chunk):
+                out.append(Records(run[0][0], [record for _, record in run]))
+            self.num_sent = end
+        if self.close_wanted and not self.close_sent:
+            self.close_sent = True
+            out.append(CloseSink(self.next_seq - 1))
+        return out
+
+    def _is_held(self, record: Record) -> bool:
+        held = self.held.get(record["source"])
+        return held is not None and key_of(record) <= held
+
+
+def _consecutive(items: list[tuple[int, Record]]) -> list[list[tuple[int, Record]]]:
+    """Split where a number is missing, because a sink already held what stood there."""
+    runs: list[list[tuple[int, Record]]] = []
+    for item in items:
+        if runs and runs[-1][-1][0] + 1 == item[0]:
+            runs[-1].append(item)
+        else:
+            runs.append([item])
+    return runs

@@ -1,0 +1,138 @@
+"""One source as the hub sees it: its window of frames in order, its credits, its ledger."""
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+
+from pipeline.errors import PeerError
+from pipeline.messages import Counters, FrameMessage, RegionHeader, SourceEnded
+from pipeline.readers.base import ResumePoint
+from pipeline.sinks.base import Record
+from pipeline.snapshot import Ledger
+
+DropReason = str
+
+
+@dataclass(slots=True, eq=False)
+class PendingFrame:
+    """A frame that was accepted and is not yet handed on."""
+
+    message: FrameMessage
+    crops: list[memoryview]
+    records: list[Record | None]
+    missing: int
+    """Regions without an answer."""
+    dropped: DropReason | None = None
+
+    @property
+    def regions(self) -> list[RegionHeader]:
+        """Its regions, in the order of their numbers."""
+        return self.message.regions
+
+
+@dataclass(slots=True, eq=False)
+class RegionTask:
+    """A region on its way to an answer."""
+
+    frame: PendingFrame
+    number: int
+    deaths: int = 0
+    """Workers that died while they computed it."""
+
+    @property
+    def crop(self) -> memoryview:
+        """Pixels, uint8."""
+        return self.frame.crops[self.number]
+
+
+@dataclass(slots=True)
+class SourceTrack:
+    """State of one source.
+
+    The window holds accepted frames in order; a frame leaves it only when every frame before it is
+    done, so results of a source come out in order whatever the workers do. A frame without regions
+    and a dropped one pass through it as tombstones.
+    """
+
+    name: str
+    crop_bytes: int
+    credits: int
+    counters: Counters = field(default_factory=Counters)
+    last_accepted: ResumePoint | None = None
+    regions_accepted: int = 0
+    window: deque[PendingFrame] = field(default_factory=deque)
+    waiting: deque[RegionTask] = field(default_factory=deque)
+    processed: int = 0
+    dropped: Counter[DropReason] = field(default_factory=Counter)
+    credits_due: int = 0
+    ended: SourceEnded | None = None
+    end_recorded: bool = False
+    state: str = "starting"
+    frame_age_ms: float | None = None
+    position_s: float | None = None
+
+    def accept(self, message: FrameMessage, blob: bytes) -> PendingFrame:
+        """Take a frame into the window.
+
+        Raises:
+            PeerError: The frame is out of order or its pixels have the wrong size.
+        """
+        if self.ended is not None:
+            raise PeerError(f"source {self.name}: frame {message.frame} after the end")
+        if self.last_accepted is not None and message.frame <= self.last_accepted.frame:
+            raise PeerError(
+                f"source {self.name}: expected a frame after {self.last_accepted.frame}, "
+                f"got {message.frame}"
+            )
+        expected = len(message.regions) * self.crop_bytes
+        if len(blob) != expected:
+            raise PeerError(
+                f"source {self.name}: frame {message.frame}: expected {expected} bytes of "
+                f"{len(message.regions)} crops, got {len(blob)}"
+            )
+        view = memoryview(blob)
+        size = self.crop_bytes
+        count = len(message.regions)
+        frame = PendingFrame(
+            message=message,
+            crops=[view[i * size : (i + 1) * size] for i in range(count)],
+            records=[None] * count,
+            missing=count,
+        )
+        self.window.append(frame)
+        self.waiting.extend(RegionTask(frame, number) for number in range(count))
+        self.counters = message.counters
+        self.last_accepted = ResumePoint(message.frame, message.pts_s)
+        self.regions_accepted += count
+        self.state = "running"
+        return frame
+
+    def release(self) -> list[PendingFrame]:
+        """Frames that are done and whose turn it is; their credits fall due."""
+        done: list[PendingFrame] = []
+        while self.window and self.window[0].missing == 0:
+            frame = self.window.popleft()
+            if frame.dropped is None:
+                self.processed += 1
+            else:
+                self.dropped[frame.dropped] += 1
+            done.append(frame)
+        self.credits_due += len(done)
+        return done
+
+    @property
+    def is_finished(self) -> bool:
+        """Its end is known and every frame before it is done."""
+        return self.ended is not None and not self.window
+
+    @property
+    def ledger(self) -> Ledger:
+        """Balanced at every moment: the reader's account covers settled frames only."""
+        dropped = self.dropped + Counter(self.counters.dropped)
+        return Ledger(
+            captured=self.counters.captured,
+            processed=self.processed,
+            dropped=dict(dropped),
+            in_flight=len(self.window),
+            skipped=self.counters.skipped,
+            corrupt=self.counters.corrupt,
+        )
