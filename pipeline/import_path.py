@@ -1,14 +1,12 @@
 """Classes of one's own, named in the configuration as `package.module:Class`."""
 
 import importlib
-from typing import TypeVar
+from typing import Any
 
 from pipeline.errors import ConfigError
 
-T = TypeVar("T")
 
-
-def import_class(path: str, base: type[T], *, key: str) -> type[T]:
+def import_class(path: str, base: type[Any], *, key: str) -> Any:
     """Import a class and hold it to its interface.
 
     Args:

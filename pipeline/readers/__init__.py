@@ -1,5 +1,17 @@
 """Frame readers: files, images, cameras, network streams, synthetic pictures."""
 
 from pipeline.readers.base import Frame, Pixels, Reader, ResumePoint, Wait
+from pipeline.readers.pacing import paced
+from pipeline.readers.registry import READERS, check_source, open_reader
 
-__all__ = ["Frame", "Pixels", "Reader", "ResumePoint", "Wait"]
+__all__ = [
+    "READERS",
+    "Frame",
+    "Pixels",
+    "Reader",
+    "ResumePoint",
+    "Wait",
+    "check_source",
+    "open_reader",
+    "paced",
+]

@@ -1,5 +1,6 @@
 """What a reader is: an iterator over the frames of one source."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class Frame(ABC):
         width: Pixels, after rotation.
         height: Pixels, after rotation.
         skipped: Frames left out by `stride`, `max_fps` or `start` so far, this pass and before.
-        corrupt: Packets or pictures that could not be decoded so far.
+        corrupt: Packets or pictures that could not be decoded so far; since the resume point, if
+            one was given, because what lies before it is not read again.
         captured_at_ns: Wall clock, UTC, when the frame left the decoder.
         captured_mono_ns: Monotonic clock of the same moment; comparable between processes.
         decode_ms: Time the decoder took for it.
@@ -46,9 +48,14 @@ class Frame(ABC):
     captured_mono_ns: int
     decode_ms: float
 
+    def stamp(self) -> None:
+        """Take this moment as the moment of capture; pacing does so when it releases a frame."""
+        self.captured_at_ns = time.time_ns()
+        self.captured_mono_ns = time.monotonic_ns()
+
     @abstractmethod
     def pixels(self) -> Pixels:
-        """The picture as RGB uint8 of shape (height, width, 3), upright."""
+        """The picture as RGB uint8 of shape (height, width, 3), upright and contiguous."""
 
     @abstractmethod
     def resized(self, width: int, height: int) -> Pixels:
@@ -69,6 +76,15 @@ class Reader(ABC):
         self.config = config
         self.end_reason = "complete"
         """Why `frames` ended: `complete`, or what broke off, for a person."""
+        self.decode_threads = 1
+        """Threads that one decoder may use; set before `frames`, by whoever counts the cores."""
+
+    def check(self) -> None:  # noqa: B027  # a source that only reading can judge passes
+        """Look cheaply, before a run starts, whether the source can work.
+
+        Raises:
+            SourceError: It cannot.
+        """
 
     @abstractmethod
     def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:

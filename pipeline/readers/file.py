@@ -1,0 +1,221 @@
+"""Video files, globs of them, and HTTP(S) URLs."""
+
+import glob
+from bisect import bisect_left
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+from pipeline.config import SourceConfig
+from pipeline.errors import SourceError
+from pipeline.readers.base import Frame, Reader, ResumePoint
+from pipeline.readers.natural_order import natural_key
+from pipeline.readers.scan import SAME_TIME_S, Scan, scan
+from pipeline.readers.thinning import Thinner, passes
+from pipeline.readers.video import Picture, Video
+from pipeline.readers.video_frame import Converter, VideoFrame
+from pipeline.redact import redact
+
+_HTTP_TIMEOUT_S: Final = 15.0
+
+
+@dataclass(slots=True)
+class _Position:
+    """Where playing stands: which file, and what its first picture is called."""
+
+    thinner: Thinner
+    entry: int = 0
+    """Files played before, all passes counted."""
+    index: int = 0
+    """Number of the next picture."""
+    offset_s: float = 0.0
+    """Source time at which the current file begins."""
+    accepted: int = -1
+    """Pictures up to this number are decoded but not handed out."""
+    corrupt: int = 0
+    opened: tuple[Video, Iterator[Picture]] | None = None
+    """The current file when it has already been opened at the right place."""
+
+
+class FileReader(Reader):
+    """Plays one file, or all that a pattern matches one after the other, once or in a loop.
+
+    Frames are numbered through and their times go on: a file begins one frame after the last of
+    the file before. To resume, the packets are read without decoding, the file is sought to the
+    key frame before the last accepted frame, and decoding goes on from there; where the timestamps
+    do not allow that, it decodes from the start and discards.
+    """
+
+    def __init__(self, uri: str, config: SourceConfig) -> None:
+        super().__init__(uri, config)
+        self._is_http = uri.lower().startswith(("http://", "https://"))
+        self._converter = Converter()
+        self._video: Video | None = None
+
+    def check(self) -> None:
+        """Raise SourceError unless the first file is there and holds video; URLs are not asked."""
+        if not self._is_http:
+            self._open(self._locations()[0]).close()
+
+    def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
+        """Yield the frames after `resume`."""
+        self.end_reason = "complete"
+        last = resume or self._last_before_start()
+        position = None if last is None else self._sought(last)
+        if position is None:
+            position = _Position(Thinner(self.config), accepted=-1 if last is None else last.frame)
+        locations = self._locations()
+        total = len(locations) * passes(self.config)
+        while position.entry < total:
+            yield from self._play(locations[position.entry % len(locations)], position)
+            position.entry += 1
+            if position.entry >= len(locations) and position.index == position.corrupt:
+                raise SourceError(f"{redact(self.uri)}: no picture in it can be decoded")
+
+    def close(self) -> None:
+        """Close the file that is being played."""
+        if self._video is not None:
+            self._video.close()
+
+    def _play(self, location: str, position: _Position) -> Iterator[Frame]:
+        if position.opened is None:
+            try:
+                video = self._open(location)
+            except SourceError as error:
+                if position.index == 0:
+                    raise
+                self._note(str(error))
+                return
+            position.opened = video, video.pictures()
+        video, pictures = position.opened
+        position.opened = None
+        self._video = video
+        with closing(video):
+            yield from self._thinned(pictures, position)
+            position.offset_s += video.length_s
+            self._note(video.shortfall())
+
+    def _thinned(self, pictures: Iterator[Picture], position: _Position) -> Iterator[Frame]:
+        thinner = position.thinner
+        for picture in pictures:
+            index = position.index
+            position.index += 1
+            if picture.frame is None:
+                position.corrupt += 1
+                continue
+            pts_s = position.offset_s + picture.pts_s
+            if thinner.keep(index, pts_s) and index > position.accepted:
+                frame = VideoFrame(picture.frame, index, pts_s, self._converter)
+                frame.decode_ms = picture.decode_ms
+                frame.skipped = thinner.skipped
+                frame.corrupt = position.corrupt
+                yield frame
+
+    def _note(self, trouble: str | None) -> None:
+        """Keep the first trouble as the reason of the end."""
+        if trouble is not None and self.end_reason == "complete":
+            self.end_reason = trouble
+
+    def _open(self, location: str) -> Video:
+        return Video(
+            location,
+            name=redact(location.removeprefix("file:")),
+            threads=self.decode_threads,
+            timeout_s=_HTTP_TIMEOUT_S if self._is_http else None,
+        )
+
+    # --- resuming ---------------------------------------------------------------------------------
+
+    def _sought(self, last: ResumePoint) -> _Position | None:
+        """The position after `last`, None where only decoding from the start finds it."""
+        locations = self._locations()
+        scans: dict[str, Scan | None] = {}
+        position = _Position(Thinner(self.config))
+        while position.entry < len(locations) * passes(self.config):
+            location = locations[position.entry % len(locations)]
+            if location not in scans:
+                scans[location] = self._scan(location)
+            found = scans[location]
+            if found is None:
+                return None
+            if last.frame < position.index + len(found.times_s):
+                return self._sought_in(location, found, last, position)
+            _pass_over(position, found.times_s)
+            position.offset_s += found.length_s
+            position.entry += 1
+        return None
+
+    def _sought_in(
+        self, location: str, found: Scan, last: ResumePoint, position: _Position
+    ) -> _Position | None:
+        number = last.frame - position.index
+        time_s = found.times_s[number]
+        key = found.key_frame_before(time_s)
+        if key is None or abs(position.offset_s + time_s - last.pts_s) > SAME_TIME_S:
+            return None
+        video = self._open(location)
+        pictures = video.pictures_from(key.timestamp, key.packets_before)
+        for picture in pictures:
+            if picture.frame is not None and picture.pts_s >= time_s:
+                if picture.pts_s > time_s:
+                    break
+                _pass_over(position, found.times_s[: number + 1])
+                position.opened = video, pictures
+                return position
+        video.close()
+        return None
+
+    def _scan(self, location: str) -> Scan | None:
+        with closing(self._open(location)) as video:
+            return None if video.endless else scan(video)
+
+    def _last_before_start(self) -> ResumePoint | None:
+        """The last frame that `start` passes over, if the first file tells."""
+        if self.config.start <= 0:
+            return None
+        found = self._scan(self._locations()[0])
+        if found is None:
+            return None
+        number = bisect_left(found.times_s, self.config.start - SAME_TIME_S) - 1
+        if not 0 <= number < len(found.times_s) - 1:
+            return None
+        return ResumePoint(number, found.times_s[number])
+
+    # --- finding the files ------------------------------------------------------------------------
+
+    def _locations(self) -> list[str]:
+        """What FFmpeg is to open, in order; the prefix keeps a colon from being a protocol."""
+        if self._is_http:
+            return [self.uri]
+        text = self.uri
+        if text.lower().startswith("file://"):
+            text = unquote(text[len("file://") :].removeprefix("localhost"))
+        path = Path(text).expanduser()
+        if path.exists() or not glob.has_magic(text):
+            return [f"file:{_existing_file(path)}"]
+        found = glob.iglob(str(path), recursive=True)  # noqa: PTH207  # Path.glob refuses "/a/*"
+        matches = [match for match in found if Path(match).is_file()]
+        if not matches:
+            raise SourceError(f"{text}: no file matches this pattern; check the folder and quotes")
+        return [f"file:{match}" for match in sorted(matches, key=natural_key)]
+
+
+def _pass_over(position: _Position, times_s: list[float]) -> None:
+    """Count pictures that are not decoded, as if they had been."""
+    for time_s in times_s:
+        position.thinner.keep(position.index, position.offset_s + time_s)
+        position.index += 1
+
+
+def _existing_file(path: Path) -> Path:
+    if path.is_dir():
+        raise SourceError(
+            f"{path}: expected a video file, got a folder; for a folder of pictures give"
+            f" images://{path}, for its videos '{path}/*'"
+        )
+    if not path.exists():
+        raise SourceError(f"{path}: no such file; give a path, a pattern in quotes or a URL")
+    return path

@@ -1,0 +1,105 @@
+"""`images://DIR`: a folder of pictures, one frame a picture."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import unquote
+
+import cv2
+import msgspec
+import numpy as np
+
+from pipeline.config import SourceConfig
+from pipeline.errors import SourceError
+from pipeline.readers.array_frame import ArrayFrame
+from pipeline.readers.base import Frame, Pixels, Reader, ResumePoint
+from pipeline.readers.natural_order import natural_key
+from pipeline.readers.thinning import Thinner, passes
+
+SUFFIXES: Final = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
+
+
+class ImagesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `options` of an `images://` source may say."""
+
+    fps: float = 25.0
+    """Pictures per second of source time."""
+
+
+class ImagesReader(Reader):
+    """Plays all pictures below a folder in natural order (`2.png` before `10.png`)."""
+
+    def __init__(self, uri: str, config: SourceConfig) -> None:
+        super().__init__(uri, config)
+        self.folder = Path(unquote(uri.removeprefix("images://"))).expanduser()
+        self.fps = _read_options(uri, config).fps
+        self._corrupt = 0
+
+    def check(self) -> None:
+        """Raise SourceError unless the folder holds a picture."""
+        self._pictures()
+
+    def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
+        """Yield one frame per picture after `resume`; unreadable ones are counted and left out."""
+        pictures = self._pictures()
+        thinner = Thinner(self.config)
+        total = len(pictures) * passes(self.config)
+        decoded_any = False
+        index = 0
+        while index < total:
+            pts_s = index / self.fps
+            kept = thinner.keep(index, pts_s)
+            if kept and (resume is None or index > resume.frame):
+                frame = self._frame(index, pts_s, pictures[index % len(pictures)])
+                if frame is not None:
+                    decoded_any = True
+                    frame.skipped = thinner.skipped
+                    frame.corrupt = self._corrupt
+                    yield frame
+            index += 1
+            if index == len(pictures) and resume is None and not decoded_any and self._corrupt:
+                raise SourceError(f"{self.uri}: none of its {len(pictures)} pictures can be read")
+
+    def _frame(self, index: int, pts_s: float, path: Path) -> ArrayFrame | None:
+        started = time.perf_counter()
+        picture = _decode(path)
+        if picture is None:
+            self._corrupt += 1
+            return None
+        size = (picture.shape[1], picture.shape[0])
+        frame = ArrayFrame(index, pts_s, size, lambda: picture)
+        frame.decode_ms = (time.perf_counter() - started) * 1e3
+        return frame
+
+    def _pictures(self) -> list[Path]:
+        if not self.folder.is_dir():
+            kind = "is a file, expected a folder" if self.folder.exists() else "no such folder"
+            raise SourceError(f"{self.uri}: {kind}; give the folder that holds the pictures")
+        found = [path for path in self.folder.rglob("*") if path.suffix.lower() in SUFFIXES]
+        if not found:
+            kinds = ", ".join(sorted(SUFFIXES))
+            raise SourceError(f"{self.uri}: no picture in this folder; looked for {kinds}")
+        return sorted(found, key=lambda path: natural_key(str(path.relative_to(self.folder))))
+
+
+def _decode(path: Path) -> Pixels | None:
+    try:
+        encoded = np.frombuffer(path.read_bytes(), np.uint8)
+        # IMREAD_COLOR turns the picture upright by its EXIF tag.
+        picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
+    except (OSError, cv2.error):
+        return None
+    if picture is None:
+        return None
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _read_options(uri: str, config: SourceConfig) -> ImagesOptions:
+    try:
+        options = msgspec.convert(config.options, ImagesOptions)
+    except msgspec.ValidationError as error:
+        raise SourceError(f"{uri}: {error}; options are fps") from error
+    if not 0 < options.fps < float("inf"):
+        raise SourceError(f"{uri}: fps must be positive, got {options.fps}")
+    return options
