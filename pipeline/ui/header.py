@@ -1,0 +1,49 @@
+"""Which run this is, and by which rules it decides."""
+
+from rich.console import Group
+from rich.layout import Layout
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.snapshot import Snapshot
+from pipeline.ui.figures import duration, printable, threshold
+from pipeline.ui.theme import GOOD, LABEL, TITLE, WARN, state_mark
+
+
+def header(snapshot: Snapshot) -> Layout:
+    """Two lines: the run with its age, the policy with its thresholds."""
+    sign, style = state_mark(snapshot.state)
+    run = Text.assemble(
+        ("DART Stream  ", TITLE),
+        (f"{sign} {printable(snapshot.state)}", style),
+        ("  run ", LABEL),
+        printable(snapshot.run),
+        ("  model ", LABEL),
+        printable(snapshot.model),
+    )
+    age = Text.assemble(("up ", LABEL), duration(snapshot.uptime_s))
+    policy = snapshot.policy
+    taus = " ".join(threshold(value) for value in policy.thresholds) or "none"
+    rules = Text.assemble(
+        ("policy ", LABEL),
+        f"v{policy.version} {printable(policy.kind)}",
+        ("  thresholds ", LABEL),
+        taus,
+    )
+    return Layout(Group(_ends(run, age), _ends(rules, _troubles(snapshot))), size=2)
+
+
+def _ends(left: Text, right: Text) -> Table:
+    """One line: what matters most stands at the right and is never cut by the left."""
+    table = Table.grid(expand=True, padding=(0, 1, 0, 0))
+    table.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    table.add_column(justify="right", no_wrap=True, overflow="ellipsis")
+    table.add_row(left, right)
+    return table
+
+
+def _troubles(snapshot: Snapshot) -> Text:
+    restarts = Text(f"restarts {snapshot.restarts}", WARN if snapshot.restarts else LABEL)
+    alarms = len(snapshot.alarms)
+    alarm = Text(f"▲ alarms {alarms}", WARN) if alarms else Text("no alarms", GOOD)
+    return Text("  ").join([restarts, alarm])

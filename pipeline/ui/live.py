@@ -1,0 +1,50 @@
+"""The full-screen monitor."""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+
+from pipeline.snapshot import Snapshot
+from pipeline.ui.history import History
+from pipeline.ui.render import render
+
+
+class LiveScreen:
+    """Draws snapshots on the alternate screen and gives the terminal back on leaving, error or not.
+
+    Draws only in `show`, at the size the terminal has at that moment; no thread, no keys.
+
+    Args:
+        console: Where to draw; None draws on standard output.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console if console is not None else Console()
+        self._history = History()
+        self._live = Live(
+            console=self._console,
+            screen=True,
+            auto_refresh=False,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw this snapshot now."""
+        self._history.add(snapshot)
+        width, height = self._console.size
+        self._live.update(render(snapshot, width, height, self._history), refresh=True)
