@@ -22,8 +22,6 @@ class ExitDecisions:
         cost_macs: (n,) multiply-accumulates of the stages and heads that ran for the region; an
             audit's way to full depth is included.
         audited: (n,) whether it went on to full depth on purpose.
-        full_label_id: (n,) the full-depth answer of an audited region, else -1.
-        full_confidence: (n,) its calibrated probability, else NaN.
         exit_label_id: (n, exits) the answer of every head that ran, else -1. All heads run for
             an audited region, so that one audit can score every policy.
         exit_confidence: (n, exits) its calibrated probability, else NaN.
@@ -34,114 +32,120 @@ class ExitDecisions:
     exit: NDArray[np.int64]
     cost_macs: NDArray[np.int64]
     audited: NDArray[np.bool_]
-    full_label_id: NDArray[np.int64]
-    full_confidence: NDArray[np.float32]
     exit_label_id: NDArray[np.int64]
     exit_confidence: NDArray[np.float32]
+
+    @property
+    def full_label_id(self) -> NDArray[np.int64]:
+        """The full-depth answer (n,) of an audited region, else -1."""
+        return np.where(self.audited, self.exit_label_id[:, -1], -1)
+
+    @property
+    def full_confidence(self) -> NDArray[np.float32]:
+        """The full-depth answer's calibrated probability (n,) if audited, else NaN."""
+        return np.where(self.audited, self.exit_confidence[:, -1], np.float32(np.nan))
 
 
 class DecisionBook:
     """Keeps the book while a batch moves from exit to exit. Numbers only; runs nothing.
 
-    At each exit: `charge` the stage, ask the head for `asked_rows`, `record` its answer; then
-    `surviving_rows` is the part of the batch that goes on. Rows are positions in the batch as it
-    was after the exit before; `__len__` is how many there are.
+    At each exit of `visits`: ask the head about `asked_rows`, `record` what it says, and go on
+    with the rows that returns. Rows are positions in the batch that runs; None means all of it,
+    which is the common case and then costs nothing.
     """
 
     def __init__(
         self,
         policy: Policy,
         difficulty: NDArray[np.float32],
-        audit: NDArray[np.bool_],
+        audit: NDArray[np.bool_] | None,
+        *,
+        stage_macs: Sequence[int],
         head_macs: Sequence[int],
     ) -> None:
-        n, num_exits = len(difficulty), len(head_macs)
+        n, num_exits = len(difficulty), len(stage_macs)
         self._policy = policy
         self._difficulty = difficulty
-        self._audit = audit
-        self._any_audit = bool(audit.any())
-        self._head_macs = head_macs
-        self._watched = np.array([policy.watches(k) for k in range(num_exits - 1)] + [True])
-        self._running: Rows = np.arange(n)
-        self._exit = np.full(n, -1, dtype=np.int64)
-        self._cost = np.zeros(n, dtype=np.int64)
+        self._last = num_exits - 1
+        self._watched = [*map(policy.watches, range(self._last)), True]
+        self._audit = np.zeros(n, dtype=np.bool_) if audit is None else audit
+        self._any_audit = bool(self._audit.any())
+        self._stage_macs, self._head_macs = stage_macs, head_macs
+        self._running: Rows | slice = slice(None)  # regions in the batch that runs, in order
+        self._exit = np.full(n, self._last, dtype=np.int64)
         self._labels = np.full((n, num_exits), -1, dtype=np.int64)
         self._confidences = np.full((n, num_exits), np.nan, dtype=np.float32)
 
-    def __len__(self) -> int:
-        return len(self._running)
+    @property
+    def visits(self) -> list[int]:
+        """Exits where any head runs: those the policy watches, the last, all with an audit."""
+        return [k for k, watched in enumerate(self._watched) if watched or self._any_audit]
 
-    def charge(self, stage_macs: int) -> None:
-        """Count a stage that ran for every region still running."""
-        self._cost[self._running] += stage_macs
-
-    def asked_rows(self, exit_index: int) -> Rows:
+    def asked_rows(self, exit_index: int) -> Rows | None:
         """Return whose head must run: all where the policy watches, else only the audited."""
         if self._watched[exit_index]:
-            return np.arange(len(self._running))
-        if not self._any_audit:
-            return np.empty(0, dtype=np.int64)
+            return None
         return np.flatnonzero(self._audit[self._running])
 
-    def record(self, exit_index: int, asked: Rows, probabilities: NDArray[np.float32]) -> None:
-        """Write down a head's answer and let the policy say who stops.
+    def record(self, exit_index: int, probabilities: NDArray[np.float32]) -> Rows | None:
+        """Write down a head's answer, let the policy say who stops, return who goes on.
 
         Args:
             exit_index: the exit.
-            asked: what `asked_rows` returned.
-            probabilities: (len(asked), classes).
+            probabilities: (rows asked, classes).
         """
-        regions = self._running[asked]
+        watched = self._watched[exit_index]
+        regions = self._running if watched else np.flatnonzero(self._audit)
         self._labels[regions, exit_index] = probabilities.argmax(axis=1)
         self._confidences[regions, exit_index] = probabilities.max(axis=1)
-        self._cost[regions] += self._head_macs[exit_index]
-        if not self._watched[exit_index]:
-            return
-        is_open = self._exit[regions] < 0
-        if not is_open.all():
-            regions, probabilities = regions[is_open], probabilities[is_open]
-        if len(regions):
-            stops = self._stops(exit_index, regions, probabilities)
-            self._exit[regions[stops]] = exit_index
-
-    def surviving_rows(self) -> Rows:
-        """Return who goes on to the next stage, and take the others out of the batch."""
-        goes_on = self._exit[self._running] < 0
+        if not watched or exit_index == self._last:
+            return None
         if self._any_audit:
-            goes_on |= self._audit[self._running]
-        if goes_on.all():
-            return np.arange(len(self._running))
-        rows = np.flatnonzero(goes_on)
-        self._running = self._running[rows]
-        return rows
+            return self._settle_among_audits(exit_index, probabilities)
+        stops = self._policy.fires(self._observe(exit_index, regions, probabilities))
+        return self._settle(exit_index, stops) if stops.any() else None
 
     def decisions(self) -> ExitDecisions:
-        """Close the book; every region must have stopped somewhere."""
-        assert np.all(self._exit >= 0), self._exit  # noqa: S101 - an invariant, not a check of input
+        """Close the book once every region has stopped."""
         each = np.arange(len(self._exit))
-        full_confidence = np.where(self._audit, self._confidences[:, -1], np.float32(np.nan))
         return ExitDecisions(
             label_id=self._labels[each, self._exit],
             confidence=self._confidences[each, self._exit],
             exit=self._exit,
-            cost_macs=self._cost,
+            cost_macs=self._cost_macs(),
             audited=self._audit,
-            full_label_id=np.where(self._audit, self._labels[:, -1], -1),
-            full_confidence=full_confidence,
             exit_label_id=self._labels,
             exit_confidence=self._confidences,
         )
 
-    def _stops(
-        self, exit_index: int, regions: Rows, probabilities: NDArray[np.float32]
-    ) -> NDArray[np.bool_]:
-        if exit_index == len(self._head_macs) - 1:
-            return np.ones(len(regions), dtype=np.bool_)
-        # An audit also runs heads that the policy does not watch. It must not see them, or being
-        # audited would change the answer.
+    def _settle_among_audits(
+        self, exit_index: int, probabilities: NDArray[np.float32]
+    ) -> Rows | None:
+        """Do the same where some rows have their answer already and only run on as audits."""
+        regions = np.arange(len(self._exit))[self._running]
+        undecided = np.flatnonzero(self._exit[regions] == self._last)
+        stops = np.zeros(len(regions), dtype=np.bool_)
+        if len(undecided):
+            seen = self._observe(exit_index, regions[undecided], probabilities[undecided])
+            stops[undecided] = self._policy.fires(seen)
+        return self._settle(exit_index, stops)
+
+    def _settle(self, exit_index: int, stops: NDArray[np.bool_]) -> Rows:
+        regions = np.arange(len(self._exit))[self._running]
+        self._exit[regions[stops]] = exit_index
+        rows = np.flatnonzero((self._exit[regions] == self._last) | self._audit[regions])
+        self._running = regions[rows]
+        return rows
+
+    def _observe(
+        self, exit_index: int, regions: Rows | slice, probabilities: NDArray[np.float32]
+    ) -> ExitObservation:
         history = self._labels[regions, :exit_index]
-        history[:, ~self._watched[:exit_index]] = -1
-        seen = ExitObservation(
+        if self._any_audit:
+            # An audit also runs heads that the policy does not watch. It must not see them, or
+            # being audited would change the answer.
+            history = np.where(self._watched[:exit_index], history, -1)
+        return ExitObservation(
             exit_index=exit_index,
             confidence=self._confidences[regions, exit_index],
             label_id=self._labels[regions, exit_index],
@@ -149,4 +153,9 @@ class DecisionBook:
             probabilities=probabilities,
             label_history=history,
         )
-        return self._policy.fires(seen)
+
+    def _cost_macs(self) -> NDArray[np.int64]:
+        stages = np.cumsum(self._stage_macs, dtype=np.int64)
+        heads = np.cumsum(np.multiply(self._head_macs, self._watched), dtype=np.int64)
+        everything = stages[-1] + sum(self._head_macs)
+        return np.where(self._audit, everything, (stages + heads)[self._exit])

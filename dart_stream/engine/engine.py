@@ -1,11 +1,11 @@
 """Runs a staged network so that a region costs what its exit costs, and no more."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from dart_stream.engine.decisions import DecisionBook, ExitDecisions
 from dart_stream.engine.placement import EngineError, choose_device, place
@@ -79,25 +79,26 @@ class Engine:
             EngineError: arrays of other types or shapes.
             PolicyError: the policy was made for another model.
         """
-        audit = np.zeros(len(images), dtype=np.bool_) if audit is None else audit
+        model, network = self._model, self._network
         self._require_images(images)
-        self._require_rows(len(images), difficulty=difficulty, audit=audit)
-        policy.require_fit(self._model.num_exits, self._model.num_classes)
-        book = DecisionBook(policy, difficulty, audit, self._model.head_macs)
+        self._require_rows(len(images), "difficulty", difficulty, np.float32)
+        if audit is not None:
+            self._require_rows(len(images), "audit", audit, np.bool_)
+        policy.require_fit(model.num_exits, model.num_classes)
+        book = DecisionBook(
+            policy, difficulty, audit, stage_macs=model.stage_macs, head_macs=model.head_macs
+        )
         if len(images) == 0:
             return book.decisions()
-        network = self._network
-        x = network.input(images)
-        for k, stage_macs in enumerate(self._model.stage_macs):
-            x = network.stage(k, x)
-            book.charge(stage_macs)
-            asked = book.asked_rows(k)
-            if len(asked):
-                book.record(k, asked, network.probabilities(k, network.select(x, asked)))
-            surviving = book.surviving_rows()
-            if len(surviving) == 0:
+        x, reached = network.input(images), 0
+        for k in book.visits:
+            x = network.run_stages(x, reached, k + 1)
+            reached = k + 1
+            asked = network.select(x, book.asked_rows(k))
+            going_on = book.record(k, network.probabilities(k, asked))
+            if going_on is not None and len(going_on) == 0:
                 break
-            x = network.select(x, surviving)
+            x = network.select(x, going_on)
         return book.decisions()
 
     @torch.inference_mode()
@@ -109,7 +110,7 @@ class Engine:
         if len(images):
             x = self._network.input(images)
             for k in range(self._model.num_exits):
-                x = self._network.stage(k, x)
+                x = self._network.run_stages(x, k, k + 1)
                 answers[:, k] = self._network.probabilities(k, x)
         return answers
 
@@ -136,15 +137,9 @@ class Engine:
                 f"got {images.dtype} {images.shape}"
             )
 
-    def _require_rows(
-        self, n: int, *, difficulty: NDArray[np.float32], audit: NDArray[np.bool_]
-    ) -> None:
-        for name, array, dtype in (
-            ("difficulty", difficulty, np.float32),
-            ("audit", audit, np.bool_),
-        ):
-            if array.dtype != dtype or array.shape != (n,):
-                raise EngineError(
-                    f"engine: {name}: expected {np.dtype(dtype)} ({n},), "
-                    f"got {array.dtype} {array.shape}"
-                )
+    def _require_rows(self, n: int, name: str, array: NDArray[Any], dtype: DTypeLike) -> None:
+        if array.dtype != dtype or array.shape != (n,):
+            raise EngineError(
+                f"engine: {name}: expected {np.dtype(dtype)} ({n},), "
+                f"got {array.dtype} {array.shape}"
+            )

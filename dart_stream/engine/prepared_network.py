@@ -69,10 +69,11 @@ class PreparedNetwork:
         pixels = torch.from_numpy(own).to(self.device).permute(0, 3, 1, 2)
         return torch.addcmul(self._shift, pixels.to(torch.float32), self._scale).to(self._dtype)
 
-    def stage(self, index: int, x: Tensor) -> Tensor:
-        """Run one stage."""
-        output: Tensor = self._stages[index](x)
-        return output
+    def run_stages(self, x: Tensor, start: int, stop: int) -> Tensor:
+        """Run stages start .. stop - 1."""
+        for stage in self._stages[start:stop]:
+            x = stage(x)
+        return x
 
     def logits(self, index: int, x: Tensor) -> Tensor:
         """Run one head on the output of its stage: calibrated float32 logits (n, classes)."""
@@ -87,13 +88,11 @@ class PreparedNetwork:
 
     def full_depth(self, x: Tensor) -> NDArray[np.float32]:
         """Run all stages and the last head: the plain network's calibrated answer."""
-        for stage in self._stages:
-            x = stage(x)
-        return self.probabilities(self.num_exits - 1, x)
+        return self.probabilities(self.num_exits - 1, self.run_stages(x, 0, self.num_exits))
 
-    def select(self, x: Tensor, rows: NDArray[np.int64]) -> Tensor:
-        """Return these rows of a batch; the batch itself if they are all of it."""
-        if len(rows) == len(x):
+    def select(self, x: Tensor, rows: NDArray[np.int64] | None) -> Tensor:
+        """Return these rows of a batch, in rising order; the batch itself if they are all of it."""
+        if rows is None or len(rows) == len(x):
             return x
         index = torch.from_numpy(rows).to(self.device)
         if x.dim() == 4 and x.is_contiguous(memory_format=torch.channels_last):

@@ -47,10 +47,10 @@ def _steps(network: PreparedNetwork, images: NDArray[np.uint8]) -> list[Callable
     exits = range(network.num_exits)
     maps = [network.input(images)]
     for k in exits:
-        maps.append(network.stage(k, maps[-1]))
+        maps.append(network.run_stages(maps[-1], k, k + 1))
 
     def stage(k: int) -> Callable[[], object]:
-        return lambda: network.stage(k, maps[k])
+        return lambda: network.run_stages(maps[k], k, k + 1)
 
     def head(k: int) -> Callable[[], object]:
         return lambda: network.probabilities(k, maps[k + 1])

@@ -298,8 +298,9 @@ def test_a_policy_sees_only_undecided_regions_and_nothing_an_audit_added(engine)
 def test_an_empty_batch_has_empty_decisions(engine, calls):
     decisions = engine.run(pictures(0), no_difficulty(0), NEVER)
     assert calls == []
-    for field in dataclasses.fields(decisions):
-        assert len(getattr(decisions, field.name)) == 0
+    names = [field.name for field in dataclasses.fields(decisions)]
+    for name in (*names, "full_label_id", "full_confidence"):
+        assert len(getattr(decisions, name)) == 0
     assert engine.all_exits(pictures(0)).shape == (0, 3, CLASSES)
     assert engine.plain(pictures(0)).shape == (0, CLASSES)
 
@@ -313,13 +314,14 @@ def test_pixels_from_a_message_are_read_only_and_fine(engine):
 
 def test_survivors_stay_channels_last(engine):
     x = torch.rand(6, 8, 5, 4).to(memory_format=torch.channels_last)
-    rows = np.array([4, 1])
+    rows = np.array([1, 4])
     chosen = engine._network.select(x, rows)
     assert chosen.is_contiguous(memory_format=torch.channels_last)
     assert torch.equal(chosen, x[rows])
     tokens = torch.rand(6, 3, 8)
     assert torch.equal(engine._network.select(tokens, rows), tokens[rows])
     assert engine._network.select(x, np.arange(6)) is x
+    assert engine._network.select(x, None) is x
 
 
 @pytest.mark.parametrize(
