@@ -33,8 +33,8 @@ class Normalisation:
         """Measure uint8 pictures [N, H, W, 3]."""
         total = torch.zeros(3, dtype=torch.float64)
         squares = torch.zeros(3, dtype=torch.float64)
-        for chunk in images.split(1024):
-            pixels = chunk.reshape(-1, 3).to(torch.float64) / 255
+        for start in range(0, len(images), 1024):
+            pixels = images[start : start + 1024].reshape(-1, 3).to(torch.float64) / 255
             total += pixels.sum(0)
             squares += pixels.square().sum(0)
         count = images.shape[0] * images.shape[1] * images.shape[2]

@@ -90,6 +90,16 @@ def load_split(
     return pictures
 
 
+def has_split(path: Path, split: str) -> bool:
+    """Tell whether the data holds pictures of `split`.
+
+    Raises:
+        DataError: no such data.
+    """
+    with _open(path) as source:
+        return any(_group(source.names, split).values())
+
+
 @contextmanager
 def _open(path: Path) -> Iterator[_Source]:
     if path.is_dir():
@@ -122,7 +132,7 @@ def _group(names: list[str], split: str) -> dict[str, list[str]]:
     return by_class
 
 
-def _decode_all(  # noqa: PLR0913 - a private step of load_split, all of whose inputs it needs
+def _decode_all(
     source: _Source,
     files: list[tuple[str, int]],
     classes: list[str],

@@ -11,8 +11,8 @@ of the whole; heads pool with a mean, because a maximum costs as much time as ha
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 from dart_stream.models.network import MultiExitNetwork
 from dart_stream.models.registry import register
@@ -32,9 +32,9 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C, H, W] to [N, C', H / stride, W / stride]."""
-        y = F.relu(self.bn1(self.conv1(x)))
+        y = functional.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))
-        return F.relu(y + self.shortcut(x))
+        return functional.relu(y + self.shortcut(x))
 
 
 def _shortcut(channels: int, out_channels: int, stride: int) -> nn.Module:
@@ -58,7 +58,7 @@ class PooledHead(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C, H, W] to logits [N, classes]."""
-        pooled = F.adaptive_avg_pool2d(x, self.grid).flatten(1)
+        pooled = functional.adaptive_avg_pool2d(x, self.grid).flatten(1)
         logits: Tensor = self.linear(self.norm(pooled))
         return logits
 
@@ -80,7 +80,7 @@ class DartNet(MultiExitNetwork):
             because position still tells classes apart that early.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - keyword-only configuration, each with a default
         self,
         *,
         num_classes: int = 10,

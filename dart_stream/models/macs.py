@@ -1,31 +1,13 @@
 """Multiply-accumulates of a network, measured by running it on tensors without data."""
 
 import copy
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from dart_stream.macs import Macs
 from dart_stream.models.network import MultiExitNetwork
-
-
-class Macs(NamedTuple):
-    """Multiply-accumulates for one picture, per stage and per head."""
-
-    stages: list[int]
-    heads: list[int]
-
-    def cumulative(self) -> list[int]:
-        """MACs spent by a picture that leaves at exit k: stages 0..k and every head on the way.
-
-        The heads of earlier exits count: they ran before the picture could be sent on.
-        """
-        spent, total = [], 0
-        for stage, head in zip(self.stages, self.heads, strict=True):
-            total += stage + head
-            spent.append(total)
-        return spent
 
 
 def count_macs(network: MultiExitNetwork) -> Macs:

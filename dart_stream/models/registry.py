@@ -35,7 +35,7 @@ def create_model(family: str, **config: Any) -> MultiExitNetwork:
         )
     try:
         return _families[family](**config)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"model family {family!r} refuses its configuration: {error}") from error
 
 

@@ -19,7 +19,7 @@ def exit_logits(
     network.eval()
     with torch.inference_mode():
         batches = [
-            torch.stack([logits.float() for logits in network(normalise(chunk))])
-            for chunk in images.split(batch_size)
+            torch.stack([logits.float() for logits in network(normalise(images[start:stop]))])
+            for start, stop in ((i, i + batch_size) for i in range(0, len(images), batch_size))
         ]
     return torch.cat(batches, dim=1)

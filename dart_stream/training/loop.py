@@ -10,12 +10,12 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from dart_stream.data.augment import Augmentation, Normalisation, augmented_batch
 from dart_stream.errors import ModelError
@@ -77,14 +77,14 @@ class Trainer:
         validation: LabelledImages,
         directory: Path,
     ) -> None:
-        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last)
         self.recipe = recipe
         self.train_part = train
         self.validation_part = validation
         self.directory = directory
         self.normalise = Normalisation.of(train.images)
         self.averaged = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema_decay), use_buffers=True
+            network, multi_avg_fn=_moving_average(recipe.ema_decay), use_buffers=True
         )
         self.optimizer = _optimizer(network, recipe)
         cumulative = count_macs(network).cumulative()
@@ -113,9 +113,11 @@ class Trainer:
             self.history.append(record)
             self._save()
             report(record)
-        averaged = self.averaged.module
-        assert isinstance(averaged, MultiExitNetwork)
-        return averaged.eval()
+        return self.averaged_network().eval()
+
+    def averaged_network(self) -> MultiExitNetwork:
+        """The network with averaged weights, which is validated and shipped."""
+        return cast(MultiExitNetwork, self.averaged.module)
 
     def _train_epoch(self, epoch: int, report: OnProgress) -> float:
         # The global generator serves families that draw inside the network (dropout).
@@ -146,7 +148,8 @@ class Trainer:
         augmentation = Augmentation(recipe.shift, recipe.mirror, recipe.cutout)
         generator = torch.Generator().manual_seed(_epoch_seed(recipe.seed, epoch))
         order = torch.randperm(len(self.train_part.labels), generator=generator)
-        for chosen in order.split(recipe.batch_size)[: self.steps_per_epoch]:
+        for step in range(self.steps_per_epoch):
+            chosen = order[step * recipe.batch_size : (step + 1) * recipe.batch_size]
             images, erased = augmented_batch(
                 self.train_part.images, chosen, augmentation, generator
             )
@@ -155,10 +158,10 @@ class Trainer:
             yield pixels, self.train_part.labels[chosen]
 
     def _validate(self) -> list[float]:
-        network = self.averaged.module
-        assert isinstance(network, MultiExitNetwork)
         with self._arithmetic():
-            logits = exit_logits(network, self.validation_part.images, self.normalise)
+            logits = exit_logits(
+                self.averaged_network(), self.validation_part.images, self.normalise
+            )
         hits = logits.argmax(2) == self.validation_part.labels
         return [round(share, 5) for share in hits.float().mean(1).tolist()]
 
@@ -236,6 +239,21 @@ def _optimizer(network: MultiExitNetwork, recipe: Recipe) -> torch.optim.Optimiz
     return torch.optim.SGD(
         groups, lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=recipe.momentum > 0
     )
+
+
+def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
+    """Exponential average whose memory starts short, so that random first weights are forgotten."""
+
+    @torch.no_grad()
+    def update(averaged: list[Tensor], current: list[Tensor], updates: Tensor | int) -> None:
+        now = min(decay, (1 + int(updates)) / (10 + int(updates)))
+        for mean, value in zip(averaged, current, strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1 - now)
+            else:  # counters of batches seen
+                mean.copy_(value)
+
+    return update
 
 
 def _epoch_seed(seed: int, epoch: int) -> int:

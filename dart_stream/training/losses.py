@@ -7,8 +7,8 @@ the expected cost below, and lambda is 0 by default.
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 from dart_stream.training.recipe import Recipe
 
@@ -33,7 +33,7 @@ def joint_loss(
     teacher = logits[-1].detach()
     total = torch.zeros(())
     for weight, exit_logits in zip(exit_weights(len(logits)), logits, strict=True):
-        loss = F.cross_entropy(exit_logits, labels, label_smoothing=recipe.label_smoothing)
+        loss = functional.cross_entropy(exit_logits, labels, label_smoothing=recipe.label_smoothing)
         if exit_logits is not logits[-1] and recipe.distillation:
             distance = distillation_loss(exit_logits, teacher, recipe.distillation_temperature)
             loss = torch.lerp(loss, distance, recipe.distillation)
@@ -48,9 +48,11 @@ def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> T
 
     Reference: Hinton et al., "Distilling the Knowledge in a Neural Network", 2015.
     """
-    target = F.log_softmax(teacher / temperature, dim=1)
-    answer = F.log_softmax(student / temperature, dim=1)
-    return temperature**2 * F.kl_div(answer, target, log_target=True, reduction="batchmean")
+    target = functional.log_softmax(teacher / temperature, dim=1)
+    answer = functional.log_softmax(student / temperature, dim=1)
+    return temperature**2 * functional.kl_div(
+        answer, target, log_target=True, reduction="batchmean"
+    )
 
 
 def expected_cost(logits: list[Tensor], cost_fractions: Tensor) -> Tensor:

@@ -20,7 +20,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Settings of one training run; with the data and the seed they fix its result.
 
     Attributes:
-        model: configuration of the family beyond number of classes, e.g. `{widths: [...]}`.
+        model: configuration of the family beyond classes and input size, `{widths: [...]}`.
+        input_size: (height, width) in pixels that pictures are fitted to.
         resize: how pictures are fitted to the model's input, in training and in readers alike.
         epochs: passes over the training pictures.
         batch_size: pictures per step.
@@ -43,6 +44,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
     model: dict[str, Any] = {}
+    input_size: tuple[Count, Count] = (32, 32)
     resize: Literal["letterbox", "stretch"] = "stretch"
     epochs: Count = 50
     batch_size: Count = 256

@@ -1,0 +1,110 @@
+"""The thresholds that a freshly trained model ships with.
+
+A plain joint grid search, so that a model is usable right after training. It gives one point, not
+the frontier, and no certificate: `calibrate` replaces it.
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dart_stream.macs import Macs
+
+MAX_CANDIDATES = 16_000
+
+
+@dataclass(frozen=True)
+class PolicyOutcome:
+    """What thresholds do on labelled pictures.
+
+    Attributes:
+        n: number of pictures.
+        accuracy: of the answers given, in [0, 1].
+        disagreement: share of pictures whose answer differs from the full-depth one.
+        macs_fraction: mean MACs as a share of the network without early exits.
+        exits: share of pictures that leave at each exit.
+    """
+
+    n: int
+    accuracy: float
+    disagreement: float
+    macs_fraction: float
+    exits: list[float]
+
+
+def choose_thresholds(
+    probabilities: NDArray[np.floating], macs: Macs, max_disagreement: float
+) -> list[float]:
+    """Thresholds on confidence, one per early exit, with the fewest MACs on a grid.
+
+    Args:
+        probabilities: calibrated, of pictures that were not trained on, [exits, N, classes].
+        macs: of the model's parts.
+        max_disagreement: largest share of these pictures whose answer may differ from the
+            full-depth one. On others it may be exceeded: this is a choice, not a certificate.
+    """
+    confidence, answers = probabilities.max(2), probabilities.argmax(2)
+    differs = answers != answers[-1]
+    cost = np.asarray(macs.cumulative(), np.float64)
+    best_cost = np.inf
+    best: tuple[float, ...] = (1.0,) * (len(confidence) - 1)
+    for thresholds in _grid(confidence[:-1]):
+        leaves_at = _exit_of(confidence, thresholds)
+        mean_cost = cost[leaves_at].mean()
+        if mean_cost < best_cost and _picked(differs, leaves_at).mean() <= max_disagreement:
+            best_cost, best = mean_cost, thresholds
+    return list(best)
+
+
+def measure_policy(
+    probabilities: NDArray[np.floating],
+    labels: NDArray[np.int64],
+    macs: Macs,
+    thresholds: list[float],
+) -> PolicyOutcome:
+    """Apply thresholds to recorded probabilities, [exits, N, classes]."""
+    answers = probabilities.argmax(2)
+    leaves_at = _exit_of(probabilities.max(2), thresholds)
+    given = _picked(answers, leaves_at)
+    shares = np.bincount(leaves_at, minlength=len(answers)) / len(labels)
+    return PolicyOutcome(
+        n=len(labels),
+        accuracy=float((given == labels).mean()),
+        disagreement=float((given != answers[-1]).mean()),
+        macs_fraction=float(np.asarray(macs.cumulative())[leaves_at].mean() / macs.plain()),
+        exits=[round(share, 5) for share in shares.tolist()],
+    )
+
+
+def starting_policy(thresholds: list[float], selection: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of `policy.json`: no frontier and no certificate yet."""
+    return {
+        "format_version": 1,
+        "frontier": [],
+        "chosen": {"kind": "fixed", "thresholds": thresholds},
+        "certificate": None,
+        "selection": dict(selection),
+    }
+
+
+def _grid(confidence: NDArray[np.floating]) -> "itertools.product[tuple[float, ...]]":
+    """All combinations of evenly spaced quantiles of each early exit's confidence."""
+    levels = max(2, int(MAX_CANDIDATES ** (1 / max(1, len(confidence)))))
+    quantiles = np.quantile(confidence, np.linspace(0, 1, min(levels, 64)), axis=1)
+    return itertools.product(*(np.unique(column).tolist() for column in quantiles.T))
+
+
+def _exit_of(confidence: NDArray[np.floating], thresholds: tuple[float, ...] | list[float]) -> Any:
+    """Index of the first exit whose confidence reaches its threshold, [N]."""
+    fires = confidence[:-1] >= np.asarray(thresholds)[:, None]
+    last = np.full(confidence.shape[1], len(confidence) - 1)
+    return np.where(fires.any(0), fires.argmax(0), last) if len(fires) else last
+
+
+def _picked(per_exit: NDArray[Any], leaves_at: NDArray[np.int64]) -> NDArray[Any]:
+    """Entry of each picture at the exit where it leaves, [N]."""
+    return per_exit[leaves_at, np.arange(per_exit.shape[1])]
