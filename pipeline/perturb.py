@@ -1,8 +1,8 @@
 """A scripted shift of the world: noise, blur, darkness and low contrast laid over the crops.
 
-Grammar: `name[@severity]:count,...`, for example `clean:4000,dark+gaussian_noise@3:4000`. Counts are
-regions of the source; severity runs from 1 to 5 (default 3); `+` applies several in turn. The last
-phase stays for ever, so its count says nothing and may be left out.
+Grammar: `name[@severity]:count,...`, for example `clean:4000,dark+gaussian_noise@3:4000`. Counts
+are regions of the source; severity runs from 1 to 5 (default 3); `+` applies several in turn. The
+last phase stays for ever, so its count says nothing and may be left out.
 
 Severities of noise, blur and contrast are those of CIFAR-10-C, scaled to the size of the crop.
 Reference: Hendrycks & Dietterich, Benchmarking Neural Network Robustness (ICLR 2019).
@@ -43,7 +43,8 @@ _CONTRAST: Final = (0.75, 0.5, 0.4, 0.3, 0.15)
 
 def _gaussian_noise(crop: Levels, severity: int, rng: np.random.Generator) -> Levels:
     sigma = _NOISE_SIGMA[severity - 1] * 255
-    return crop + sigma * rng.standard_normal(crop.shape, dtype=np.float32)
+    noise = rng.standard_normal(crop.shape, dtype=np.float32)
+    return crop + np.float32(sigma) * noise
 
 
 def _blur(crop: Levels, severity: int, _rng: np.random.Generator) -> Levels:
@@ -56,8 +57,8 @@ def _dark(crop: Levels, severity: int, _rng: np.random.Generator) -> Levels:
 
 
 def _contrast(crop: Levels, severity: int, _rng: np.random.Generator) -> Levels:
-    mean = crop.mean(axis=(0, 1), keepdims=True)
-    return (crop - mean) * np.float32(_CONTRAST[severity - 1]) + mean
+    mean = np.asarray(crop.mean(axis=(0, 1), keepdims=True), np.float32)
+    return np.asarray((crop - mean) * _CONTRAST[severity - 1] + mean, np.float32)
 
 
 EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType(

@@ -76,6 +76,10 @@ class Reader(ABC):
         self.config = config
         self.end_reason = "complete"
         """Why `frames` ended: `complete`, or what broke off, for a person."""
+        self.skipped = 0
+        """Frames left out so far; unlike `Frame.skipped` also those after the last frame."""
+        self.corrupt = 0
+        """Packets or pictures that could not be decoded so far, since the resume point if given."""
         self.decode_threads = 1
         """Threads that one decoder may use; set before `frames`, by whoever counts the cores."""
 

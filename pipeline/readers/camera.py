@@ -84,7 +84,6 @@ class CameraReader(Reader):
 
     def _grabbed(self, capture: Capture, index: int, base_s: float) -> Iterator[Frame]:
         thinner = Thinner(self.config)
-        corrupt = 0
         began_s: float | None = None
         while True:
             before_s = self._clock()
@@ -93,15 +92,17 @@ class CameraReader(Reader):
             now_s = self._clock()
             began_s = now_s if began_s is None else began_s
             pts_s = base_s + now_s - began_s
-            if thinner.keep(index, pts_s):
+            kept = thinner.keep(index, pts_s)
+            self.skipped = thinner.skipped
+            if kept:
                 arrived, picture = capture.retrieve()
                 if arrived:
                     frame = _frame(index, pts_s, picture)
                     frame.decode_ms = (self._clock() - before_s) * 1e3
-                    frame.skipped, frame.corrupt = thinner.skipped, corrupt
+                    frame.skipped, frame.corrupt = self.skipped, self.corrupt
                     yield frame
                 else:
-                    corrupt += 1
+                    self.corrupt += 1
             index += 1
 
 

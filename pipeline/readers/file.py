@@ -35,7 +35,8 @@ class _Position:
     """Source time at which the current file begins."""
     accepted: int = -1
     """Pictures up to this number are decoded but not handed out."""
-    corrupt: int = 0
+    alive: bool = False
+    """Whether this pass over the files has given a picture."""
     opened: tuple[Video, Iterator[Picture]] | None = None
     """The current file when it has already been opened at the right place."""
 
@@ -63,17 +64,20 @@ class FileReader(Reader):
     def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
         """Yield the frames after `resume`."""
         self.end_reason = "complete"
+        self.skipped = self.corrupt = 0
         last = resume or self._last_before_start()
         position = None if last is None else self._sought(last)
         if position is None:
             position = _Position(Thinner(self.config), accepted=-1 if last is None else last.frame)
         locations = self._locations()
-        total = len(locations) * passes(self.config)
-        while position.entry < total:
+        while position.entry < len(locations) * passes(self.config):
             yield from self._play(locations[position.entry % len(locations)], position)
             position.entry += 1
-            if position.entry >= len(locations) and position.index == position.corrupt:
-                raise SourceError(f"{redact(self.uri)}: no picture in it can be decoded")
+            if position.entry % len(locations) == 0:
+                if not position.alive:
+                    self._give_up(position)
+                    return
+                position.alive = False
 
     def close(self) -> None:
         """Close the file that is being played."""
@@ -104,15 +108,23 @@ class FileReader(Reader):
             index = position.index
             position.index += 1
             if picture.frame is None:
-                position.corrupt += 1
+                self.corrupt += index > position.accepted
                 continue
+            position.alive = True
             pts_s = position.offset_s + picture.pts_s
-            if thinner.keep(index, pts_s) and index > position.accepted:
+            kept = thinner.keep(index, pts_s)
+            self.skipped = thinner.skipped
+            if kept and index > position.accepted:
                 frame = VideoFrame(picture.frame, index, pts_s, self._converter)
                 frame.decode_ms = picture.decode_ms
-                frame.skipped = thinner.skipped
-                frame.corrupt = position.corrupt
+                frame.skipped, frame.corrupt = self.skipped, self.corrupt
                 yield frame
+
+    def _give_up(self, position: _Position) -> None:
+        """A whole pass gave no picture, so the next would not either."""
+        if position.entry <= len(self._locations()):
+            raise SourceError(f"{redact(self.uri)}: no picture in it can be decoded")
+        self._note("no picture can be decoded any more")
 
     def _note(self, trouble: str | None) -> None:
         """Keep the first trouble as the reason of the end."""
@@ -132,6 +144,8 @@ class FileReader(Reader):
     def _sought(self, last: ResumePoint) -> _Position | None:
         """The position after `last`, None where only decoding from the start finds it."""
         locations = self._locations()
+        if self._is_http and (position := self._joined_again(last)) is not None:
+            return position
         scans: dict[str, Scan | None] = {}
         position = _Position(Thinner(self.config))
         while position.entry < len(locations) * passes(self.config):
@@ -163,10 +177,26 @@ class FileReader(Reader):
                 if picture.pts_s > time_s:
                     break
                 _pass_over(position, found.times_s[: number + 1])
+                self.skipped = position.thinner.skipped
                 position.opened = video, pictures
+                position.alive = True
                 return position
         video.close()
         return None
+
+    def _joined_again(self, last: ResumePoint) -> _Position | None:
+        """Now, numbered on from `last`, if the URL is a live stream, which has no past."""
+        video = self._open(self.uri)
+        if not video.endless:
+            video.close()
+            return None
+        return _Position(
+            Thinner(self.config),
+            index=last.frame + 1,
+            offset_s=last.pts_s + video.period_s,
+            alive=True,
+            opened=(video, video.pictures()),
+        )
 
     def _scan(self, location: str) -> Scan | None:
         with closing(self._open(location)) as video:

@@ -34,7 +34,6 @@ class ImagesReader(Reader):
         super().__init__(uri, config)
         self.folder = Path(unquote(uri.removeprefix("images://"))).expanduser()
         self.fps = _read_options(uri, config).fps
-        self._corrupt = 0
 
     def check(self) -> None:
         """Raise SourceError unless the folder holds a picture."""
@@ -43,6 +42,7 @@ class ImagesReader(Reader):
     def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
         """Yield one frame per picture after `resume`; unreadable ones are counted and left out."""
         pictures = self._pictures()
+        self.skipped = self.corrupt = 0
         thinner = Thinner(self.config)
         total = len(pictures) * passes(self.config)
         decoded_any = False
@@ -50,22 +50,22 @@ class ImagesReader(Reader):
         while index < total:
             pts_s = index / self.fps
             kept = thinner.keep(index, pts_s)
+            self.skipped = thinner.skipped
             if kept and (resume is None or index > resume.frame):
                 frame = self._frame(index, pts_s, pictures[index % len(pictures)])
                 if frame is not None:
                     decoded_any = True
-                    frame.skipped = thinner.skipped
-                    frame.corrupt = self._corrupt
+                    frame.skipped, frame.corrupt = self.skipped, self.corrupt
                     yield frame
             index += 1
-            if index == len(pictures) and resume is None and not decoded_any and self._corrupt:
+            if index == len(pictures) and resume is None and not decoded_any and self.corrupt:
                 raise SourceError(f"{self.uri}: none of its {len(pictures)} pictures can be read")
 
     def _frame(self, index: int, pts_s: float, path: Path) -> ArrayFrame | None:
         started = time.perf_counter()
         picture = _decode(path)
         if picture is None:
-            self._corrupt += 1
+            self.corrupt += 1
             return None
         size = (picture.shape[1], picture.shape[0])
         frame = ArrayFrame(index, pts_s, size, lambda: picture)

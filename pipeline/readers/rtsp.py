@@ -38,16 +38,17 @@ class RtspReader(Reader):
         thinner = Thinner(self.config)
         first = 0 if resume is None else resume.frame + 1
         base_s = 0.0 if resume is None else resume.pts_s + video.period_s
-        corrupt = 0
         with closing(video):
             for index, picture in enumerate(video.pictures(), start=first):
                 pts_s = base_s + picture.pts_s
+                kept = picture.frame is not None and thinner.keep(index, pts_s)
+                self.skipped = thinner.skipped
                 if picture.frame is None:
-                    corrupt += 1
-                elif thinner.keep(index, pts_s):
+                    self.corrupt += 1
+                elif kept:
                     frame = VideoFrame(picture.frame, index, pts_s, converter)
                     frame.decode_ms = picture.decode_ms
-                    frame.skipped, frame.corrupt = thinner.skipped, corrupt
+                    frame.skipped, frame.corrupt = self.skipped, self.corrupt
                     yield frame
         self.end_reason = video.failure or "the camera ended the stream"
 

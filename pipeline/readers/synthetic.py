@@ -48,10 +48,11 @@ class SyntheticReader(Reader):
         while index < total:
             pts_s = index / options.fps
             kept = thinner.keep(index, pts_s)
+            self.skipped = thinner.skipped
             if kept and (resume is None or index > resume.frame):
                 number = index % options.frames if options.frames else index
                 frame = ArrayFrame(index, pts_s, size, partial(self._draw, number))
-                frame.skipped = thinner.skipped
+                frame.skipped = self.skipped
                 yield frame
             index += 1
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
-from av.error import FFmpegError, InvalidDataError
+from av.error import ExitError, FFmpegError, InvalidDataError
 
 from pipeline.errors import SourceError
 from pipeline.redact import redact
@@ -223,12 +223,16 @@ def _video_stream(container: Any, name: str) -> Any:
         cover = stream.disposition & av.stream.Disposition.attached_pic
         if not cover and stream.codec_context is not None:
             return stream
+    if any(stream.codec_context is None for stream in container.streams.video):
+        raise SourceError(f"{name}: this FFmpeg has no decoder for its video")
     kinds = sorted({stream.type for stream in container.streams})
     got = f"only {' and '.join(kinds)}" if kinds else "no stream at all"
     raise SourceError(f"{name}: expected a video stream, got {got}")
 
 
 def _words(error: FFmpegError) -> str:
+    if isinstance(error, ExitError):
+        return "no answer in time"
     return redact(error.strerror or type(error).__name__)
 
 
