@@ -1,5 +1,6 @@
-"""Shares and series as block characters, in eighths of a cell."""
+"""Shares and series as characters: lines in half cells, columns in eighths of a cell."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -7,17 +8,16 @@ from rich.text import Text
 
 from pipeline.ui.theme import exit_glyph, exit_style
 
-_LEFT: Final = " ▏▎▍▌▋▊▉█"
 _LOWER: Final = " ▁▂▃▄▅▆▇█"
 
 
 def bar(share: float, width: int) -> str:
-    """A bar from the left, `width` cells for a share of 1; any share above 0 shows."""
-    eighths = round(min(max(share, 0.0), 1.0) * width * 8)
+    """A line from the left, `width` cells for a share of 1; any share above 0 shows."""
+    share = _clip(share)
+    halves = round(share * width * 2)
     if share > 0:
-        eighths = max(eighths, 1)
-    full, rest = divmod(eighths, 8)
-    return ("█" * full + (_LEFT[rest] if rest else "")).ljust(width)
+        halves = max(halves, 1)
+    return "━" * (halves // 2) + "╸" * (halves % 2)
 
 
 def stacked(shares: Sequence[float], width: int) -> Text:
@@ -30,22 +30,40 @@ def stacked(shares: Sequence[float], width: int) -> Text:
 
 def columns(values: Sequence[float], rows: int, top: float) -> list[str]:
     """Vertical bars, one cell wide and `rows` cells high at `top`; the first line is the top."""
-    eighths = [round(min(max(value / top, 0.0), 1.0) * rows * 8) if top else 0 for value in values]
-    eighths = [max(n, 1) if value > 0 else n for n, value in zip(eighths, values, strict=True)]
+    heights = [_clip(value / top) if top else 0.0 for value in values]
+    eighths = [max(round(height * rows * 8), 1 if height else 0) for height in heights]
     return [
         "".join(_LOWER[min(max(n - 8 * row, 0), 8)] for n in eighths)
         for row in range(rows - 1, -1, -1)
     ]
 
 
+def condense(values: Sequence[float | None], width: int) -> list[float]:
+    """At most `width` values: means of as many neighbours as it takes; unknown ones count as 0."""
+    each = math.ceil(len(values) / width) if width > 0 else 0
+    if not each:
+        return []
+    # Counted from the newest value, so that full groups do not change while the series grows.
+    starts = range(len(values) - each, -each, -each)
+    groups = [values[max(start, 0) : start + each] for start in starts]
+    known = [[value for value in group if value is not None] for group in groups]
+    return [sum(group) / len(group) if group else 0.0 for group in reversed(known)]
+
+
 def _cells(shares: Sequence[float], width: int) -> list[int]:
     """`width` cells in proportion to the shares; what rounding leaves goes to the largest rest."""
-    total = sum(shares)
+    known = [_clip(share) for share in shares]
+    total = sum(known)
     if total <= 0:
         return [0] * len(shares)
-    wanted = [share * width / total for share in shares]
+    wanted = [share * width / total for share in known]
     cells = [int(want) for want in wanted]
     rests = sorted(range(len(shares)), key=lambda i: cells[i] - wanted[i])
     for index in rests[: width - sum(cells)]:
         cells[index] += 1
     return cells
+
+
+def _clip(share: float) -> float:
+    """Into [0, 1]; what is no number has no height."""
+    return min(max(share, 0.0), 1.0) if math.isfinite(share) else 0.0

@@ -8,7 +8,7 @@ from pipeline.snapshot import Ledger, WorkerSnap
 from pipeline.ui.bars import bar
 from pipeline.ui.block import Block, grid
 from pipeline.ui.figures import count, percent, printable, short_count
-from pipeline.ui.theme import BAD, GOOD, LABEL, TREND, WARN, is_trouble, state_mark
+from pipeline.ui.theme import BAD, GOOD, LABEL, TREND, WARN, count_states, is_trouble, state_mark
 
 _STATE, _PERCENT, _REGIONS = 12, 10, 15
 
@@ -43,9 +43,7 @@ def workers_block(workers: Sequence[WorkerSnap], ledger: Ledger, width: int, row
         cells.add_row(*_row(worker, widths[3]))
     if rest:
         cells.add_row(*_rest_row(rest, widths[3], hidden=len(rest) < len(workers)))
-    if not workers:
-        cells.add_row(Text("no worker yet", LABEL))
-    table.add_row(cells)
+    table.add_row(cells if workers else Text("no worker yet", LABEL))
     return Block("frames and workers", table, rows)
 
 
@@ -84,10 +82,10 @@ def _rest_row(rest: Sequence[WorkerSnap], bar_width: int, *, hidden: bool) -> li
     """The sum of some workers: of the others when some are shown, else of all."""
     busy = sum(worker.busy for worker in rest) / len(rest)
     regions = sum(worker.regions for worker in rest)
-    trouble = sum(is_trouble(worker.state) for worker in rest)
+    trouble = any(is_trouble(worker.state) for worker in rest)
     return [
         Text(f"+{len(rest)} more" if hidden else f"{len(rest)} workers", LABEL),
-        Text(f"✗ {trouble} down", BAD) if trouble else Text(),
+        Text(count_states(worker.state for worker in rest), BAD if trouble else LABEL),
         Text(printable(rest[0].description), LABEL),
         Text(bar(busy, bar_width), TREND),
         Text(f"{percent(busy)} busy"),

@@ -1,5 +1,6 @@
 """What the recent snapshots showed, for the small curves."""
 
+import math
 from collections import deque
 
 from pipeline.snapshot import Snapshot
@@ -9,10 +10,10 @@ class History:
     """A ring of figures from recent snapshots; None where a snapshot had none.
 
     Args:
-        length: Snapshots kept; at two a second, 240 are two minutes.
+        length: Snapshots kept; at two a second, 600 are five minutes.
     """
 
-    def __init__(self, length: int = 240) -> None:
+    def __init__(self, length: int = 600) -> None:
         self.fps: deque[float | None] = deque(maxlen=length)
         self.latency_p95_ms: deque[float | None] = deque(maxlen=length)
         self.macs_fraction: deque[float | None] = deque(maxlen=length)
@@ -20,12 +21,16 @@ class History:
 
     def add(self, snapshot: Snapshot) -> None:
         """Keep this snapshot's figures."""
-        self.fps.append(snapshot.fps)
-        self.latency_p95_ms.append(snapshot.latency_ms.p95)
-        self.macs_fraction.append(snapshot.recent_macs_fraction)
+        self.fps.append(_known(snapshot.fps))
+        self.latency_p95_ms.append(_known(snapshot.latency_ms.p95))
+        self.macs_fraction.append(_known(snapshot.recent_macs_fraction))
         self.time_s.append(snapshot.time_s)
 
-    def span_s(self, points: int) -> float:
-        """Seconds that the last `points` snapshots cover."""
-        times = list(self.time_s)[-points:]
-        return times[-1] - times[0] if times else 0.0
+    @property
+    def span_s(self) -> float:
+        """Seconds between the oldest and the newest snapshot kept."""
+        return self.time_s[-1] - self.time_s[0] if self.time_s else 0.0
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

@@ -16,7 +16,7 @@ from pipeline.ui.figures import (
     rate,
     short_count,
 )
-from pipeline.ui.theme import BAD, LABEL, WARN, is_trouble, state_mark
+from pipeline.ui.theme import BAD, LABEL, WARN, count_states, is_trouble, state_mark
 
 _WIDE = 110
 """Columns from which position and frame count are shown, too."""
@@ -76,16 +76,14 @@ def _row(source: SourceSnap, bar_width: int, *, wide: bool) -> list[Text]:
 
 
 def _rest_row(rest: list[SourceSnap], *, wide: bool) -> list[Text]:
-    states = Counter(source.state for source in rest)
-    trouble = any(is_trouble(state) for state in states)
-    words = ", ".join(f"{number} {printable(state)}" for state, number in states.items())
+    trouble = any(is_trouble(source.state) for source in rest)
     dropped: Counter[str] = Counter()
     for source in rest:
         dropped.update(source.ledger.dropped)
     processed = sum(source.ledger.processed for source in rest)
     return [
         Text(f"+{len(rest)} more", LABEL),
-        Text(words, BAD if trouble else LABEL),
+        Text(count_states(source.state for source in rest), BAD if trouble else LABEL),
         Text(rate(sum(source.fps for source in rest)), LABEL),
         Text(),
         Text(short_count(sum(source.queue_len for source in rest)), LABEL),

@@ -1,6 +1,10 @@
 """Colours and signs. Shapes and words carry the meaning; colour only repeats it."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Final
+
+from pipeline.ui.figures import printable
 
 EXIT_COLOURS: Final = ("color(71)", "color(149)", "color(179)", "color(173)", "color(167)")
 """Early to late, green to red; out of the 256 that every terminal of today has."""
@@ -48,6 +52,14 @@ def state_mark(state: str) -> tuple[str, str]:
 def is_trouble(state: str) -> bool:
     """Whether a source or worker in this state needs a look."""
     return state in {"failed", "restarting"}
+
+
+def count_states(states: Iterable[str]) -> str:
+    """How many are in which state; only those in trouble, if there are any."""
+    counts = Counter(states)
+    trouble = {state: number for state, number in counts.items() if is_trouble(state)}
+    shown = trouble or counts
+    return ", ".join(f"{number} {printable(state)}" for state, number in shown.items())
 
 
 def _spread(index: int, count: int, steps: int) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from rich.text import Text
 
-from pipeline.ui.bars import columns
+from pipeline.ui.bars import columns, condense
 from pipeline.ui.block import Block, grid
 from pipeline.ui.figures import duration, milliseconds, rate
 from pipeline.ui.history import History
@@ -31,7 +31,7 @@ def trends_block(history: History, width: int, rows: int) -> Block:
     table = grid(each, each, each)
     for cells in zip(*curves, strict=True):
         table.add_row(*cells)
-    return Block(f"last {duration(history.span_s(each - 1))}", table, rows)
+    return Block(f"last {duration(history.span_s)}", table, rows)
 
 
 def _curve(
@@ -43,8 +43,7 @@ def _curve(
 ) -> list[Text]:
     """A label and below it vertical bars, the newest value at the right end."""
     width, rows = size
-    recent = [value or 0.0 for value in values][-width:]
-    lines = columns(recent, rows - 1, top or 0.0)
+    lines = columns(condense(list(values), width), rows - 1, top or 0.0)
     return [Text(label, LABEL), *(Text(line.rjust(width), style) for line in lines)]
 
 
