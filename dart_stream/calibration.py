@@ -55,7 +55,7 @@ def _fit_temperature(logits: Floats, labels: Labels) -> float:
 
     def too_hot(temperature: float) -> bool:
         probabilities = _softmax(exact / temperature)
-        return bool((probabilities * exact).sum(1).mean() < target)
+        return bool((probabilities * exact).sum(1).mean() <= target)
 
     low, high = np.log(TEMPERATURE_RANGE)
     for _ in range(40):

@@ -40,6 +40,13 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     family: str
     config: dict[str, Any]
 
+    def __post_init__(self) -> None:
+        twice = self.config.keys() & {"num_classes", "input_size"}
+        if twice:
+            raise ValueError(
+                f"expected {min(twice)} beside the architecture, not inside its config"
+            )
+
 
 class PixelStatistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mean and standard deviation of each channel of RGB pixels in [0, 1]."""
@@ -114,8 +121,8 @@ def resolve(name_or_path: str | Path) -> Path:
     zoo = ZOO / ALIASES.get(name, name)
     if zoo.name in list_zoo() and zoo.parent == ZOO:
         return zoo
-    if Path(name_or_path).is_dir():
-        return Path(name_or_path)
+    if name and Path(name).is_dir():
+        return Path(name)
     raise ModelError(
         f"model {name!r}: expected a model directory or one of "
         f"{', '.join([*ALIASES, *list_zoo()])}, found neither"

@@ -23,7 +23,7 @@ def register(name: str) -> Callable[[Family], Family]:
     return add
 
 
-def create_model(family: str, **config: Any) -> MultiExitNetwork:
+def create_model(family: str, /, **config: Any) -> MultiExitNetwork:
     """Build a network with fresh weights.
 
     Raises:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,16 @@ def read_checkpoint(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
+    damaged = (
+        f"{path}: expected a training checkpoint, found a damaged file; "
+        "remove it to start the training anew"
+    )
+    if not zipfile.is_zipfile(path):  # torch would try to read it as its format of 2018
+        raise ModelError(damaged)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise ModelError(
-            f"{path}: expected a training checkpoint, found a damaged file; "
-            "remove it to start the training anew"
-        ) from error
+        raise ModelError(damaged) from error
     if not isinstance(state, dict):
-        raise ModelError(f"{path}: expected a training checkpoint, found {type(state).__name__}")
+        raise ModelError(damaged)
     return state

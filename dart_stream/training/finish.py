@@ -197,5 +197,5 @@ def _conditions(command: str) -> dict[str, Any]:
         "device": f"cpu ({platform.machine()}, {os.cpu_count()} cores)",
         "threads": torch.get_num_threads(),
         "precision": "float32 arithmetic, kernels stored in half precision",
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
     }

@@ -64,6 +64,14 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["bf16", "fp32"] = "bf16"
 
+    def __post_init__(self) -> None:
+        for name, instead in (
+            ("num_classes", "the data decides it"),
+            ("input_size", "it stands in the recipe itself"),
+        ):
+            if name in self.model:
+                raise ValueError(f"expected no {name} inside `model`: {instead}")
+
 
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe; fields that it does not name keep their defaults.
