@@ -21,10 +21,10 @@ def exits_block(snapshot: Snapshot, width: int, rows: int, *, lined: bool) -> Bl
     table = grid(*widths, right=right)
     titles = ("exits" if lined else "", "", "recent", "total")
     table.add_row(*heads(titles, widths, right, lined=lined))
-    shown = _shown(snapshot.num_exits, rows - 2)
-    for index in shown:
-        table.add_row(*_row(snapshot, index, bar_width))
-    for _ in range(rows - 2 - len(shown)):
+    groups = _groups(snapshot.num_exits, rows - 2)
+    for group in groups:
+        table.add_row(*_row(snapshot, group, bar_width))
+    for _ in range(rows - 2 - len(groups)):
         table.add_row()
     table.add_row(
         Text("saved", GOOD),
@@ -35,29 +35,36 @@ def exits_block(snapshot: Snapshot, width: int, rows: int, *, lined: bool) -> Bl
     return Block("exits and compute saved", table, rows)
 
 
-def _shown(num_exits: int, rows: int) -> list[int]:
-    """The first exits and the last one, as many as fit."""
+def _groups(num_exits: int, rows: int) -> list[range]:
+    """The exits of each row: one apiece, or those before the last summed where they do not fit."""
     if num_exits <= rows:
-        return list(range(num_exits))
-    return [*range(max(rows - 1, 0)), num_exits - 1][: max(rows, 0)]
-
-
-def _row(snapshot: Snapshot, index: int, bar_width: int) -> list[Text]:
-    count = snapshot.num_exits
-    style = exit_style(index, count)
-    recent = _share(snapshot.recent_exits, index)
-    name = Text.assemble((exit_glyph(index, count), style), " ", exit_name(index, count))
+        return [range(i, i + 1) for i in range(num_exits)]
+    alone = rows - 2
     return [
-        name,
-        Text(bar(recent or 0.0, bar_width), style),
-        Text(percent(recent, 1)),
-        Text(percent(_share(snapshot.exits, index), 1), LABEL),
+        *(range(i, i + 1) for i in range(alone)),
+        range(alone, num_exits - 1),
+        range(num_exits - 1, num_exits),
     ]
 
 
-def _share(shares: list[float], index: int) -> float | None:
+def _row(snapshot: Snapshot, group: range, bar_width: int) -> list[Text]:
+    count = snapshot.num_exits
+    style = exit_style(group[0], count)
+    recent = _share(snapshot.recent_exits, group)
+    name = exit_name(group[0], count) if len(group) == 1 else f"{len(group)} more"
+    return [
+        Text.assemble((exit_glyph(group[0], count), style), " ", name),
+        Text(bar(recent or 0.0, bar_width), style),
+        Text(percent(recent, 1)),
+        Text(percent(_share(snapshot.exits, group), 1), LABEL),
+    ]
+
+
+def _share(shares: list[float], group: range) -> float | None:
     """None before the first region, when shares are missing or all zero."""
-    return shares[index] if index < len(shares) and sum(shares) > 0 else None
+    if group[-1] >= len(shares) or not sum(shares) > 0:
+        return None
+    return sum(shares[index] for index in group)
 
 
 def _saved_bar(macs_fraction: float | None, width: int) -> str:

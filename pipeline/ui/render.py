@@ -56,9 +56,10 @@ def share_rows(snapshot: Snapshot, rows: int) -> Rows:
     Two sources, the ledger, a worker and a message come first, then all sources, then more messages
     and workers; the log takes what is left.
     """
-    sources, workers, messages = 3, 2, 1
+    all_sources = 1 + max(len(snapshot.sources), 1)
+    sources, workers, messages = min(all_sources, 3), 2, 1
     spare = max(rows - sources - workers - messages, 0)
-    more_sources = min(spare, max(1 + len(snapshot.sources) - sources, 0))
+    more_sources = min(spare, all_sources - sources)
     spare -= more_sources
     more_messages = min(spare, 2)
     spare -= more_messages

@@ -271,6 +271,12 @@ def test_newest_alarms_stay_with_a_count_of_the_earlier_ones():
     assert "earlier" in text
 
 
+def test_exits_that_do_not_fit_are_summed_before_the_full_network():
+    rows = [line[:40].split() for line in draw(many_exits()).split("\n")]
+    assert next(row for row in rows if "more" in row)[-4:] == ["58.3", "%", "58.3", "%"]
+    assert next(row for row in rows if "full" in row)[-2:] == ["8.3", "%"]
+
+
 def test_log_shows_its_last_lines():
     text = draw(usual())
     assert "line 29" in text
