@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dart_stream.policies import ExitObservation, Policy
+from dart_stream.engine.exit_plan import ExitPlan
+from dart_stream.policies import ExitObservation
 
 Rows = NDArray[np.int64]
 
@@ -55,35 +56,27 @@ class DecisionBook:
     """
 
     def __init__(
-        self,
-        policy: Policy,
-        difficulty: NDArray[np.float32],
-        audit: NDArray[np.bool_] | None,
-        *,
-        stage_macs: Sequence[int],
-        head_macs: Sequence[int],
+        self, plan: ExitPlan, difficulty: NDArray[np.float32], audit: NDArray[np.bool_] | None
     ) -> None:
-        n, num_exits = len(difficulty), len(stage_macs)
-        self._policy = policy
+        n, num_exits = len(difficulty), len(plan.watched)
+        self._plan = plan
         self._difficulty = difficulty
         self._last = num_exits - 1
-        self._watched = [*map(policy.watches, range(self._last)), True]
         self._audit = np.zeros(n, dtype=np.bool_) if audit is None else audit
-        self._any_audit = bool(self._audit.any())
-        self._stage_macs, self._head_macs = stage_macs, head_macs
+        self._any_audit = audit is not None and bool(audit.any())
         self._running: Rows | slice = slice(None)  # regions in the batch that runs, in order
         self._exit = np.full(n, self._last, dtype=np.int64)
         self._labels = np.full((n, num_exits), -1, dtype=np.int64)
         self._confidences = np.full((n, num_exits), np.nan, dtype=np.float32)
 
     @property
-    def visits(self) -> list[int]:
+    def visits(self) -> Sequence[int]:
         """Exits where any head runs: those the policy watches, the last, all with an audit."""
-        return [k for k, watched in enumerate(self._watched) if watched or self._any_audit]
+        return range(self._last + 1) if self._any_audit else self._plan.visits
 
     def asked_rows(self, exit_index: int) -> Rows | None:
         """Return whose head must run: all where the policy watches, else only the audited."""
-        if self._watched[exit_index]:
+        if self._plan.watched[exit_index]:
             return None
         return np.flatnonzero(self._audit[self._running])
 
@@ -94,7 +87,7 @@ class DecisionBook:
             exit_index: the exit.
             probabilities: (rows asked, classes).
         """
-        watched = self._watched[exit_index]
+        watched = self._plan.watched[exit_index]
         regions = self._running if watched else np.flatnonzero(self._audit)
         self._labels[regions, exit_index] = probabilities.argmax(axis=1)
         self._confidences[regions, exit_index] = probabilities.max(axis=1)
@@ -102,17 +95,20 @@ class DecisionBook:
             return None
         if self._any_audit:
             return self._settle_among_audits(exit_index, probabilities)
-        stops = self._policy.fires(self._observe(exit_index, regions, probabilities))
+        stops = self._plan.policy.fires(self._observe(exit_index, regions, probabilities))
         return self._settle(exit_index, stops) if stops.any() else None
 
     def decisions(self) -> ExitDecisions:
         """Close the book once every region has stopped."""
         each = np.arange(len(self._exit))
+        cost_macs = self._plan.cost_macs[self._exit]
+        if self._any_audit:
+            cost_macs[self._audit] = self._plan.audit_cost_macs
         return ExitDecisions(
             label_id=self._labels[each, self._exit],
             confidence=self._confidences[each, self._exit],
             exit=self._exit,
-            cost_macs=self._cost_macs(),
+            cost_macs=cost_macs,
             audited=self._audit,
             exit_label_id=self._labels,
             exit_confidence=self._confidences,
@@ -127,7 +123,7 @@ class DecisionBook:
         stops = np.zeros(len(regions), dtype=np.bool_)
         if len(undecided):
             seen = self._observe(exit_index, regions[undecided], probabilities[undecided])
-            stops[undecided] = self._policy.fires(seen)
+            stops[undecided] = self._plan.policy.fires(seen)
         return self._settle(exit_index, stops)
 
     def _settle(self, exit_index: int, stops: NDArray[np.bool_]) -> Rows:
@@ -144,7 +140,7 @@ class DecisionBook:
         if self._any_audit:
             # An audit also runs heads that the policy does not watch. It must not see them, or
             # being audited would change the answer.
-            history = np.where(self._watched[:exit_index], history, -1)
+            history = np.where(self._plan.watched[:exit_index], history, -1)
         return ExitObservation(
             exit_index=exit_index,
             confidence=self._confidences[regions, exit_index],
@@ -153,9 +149,3 @@ class DecisionBook:
             probabilities=probabilities,
             label_history=history,
         )
-
-    def _cost_macs(self) -> NDArray[np.int64]:
-        stages = np.cumsum(self._stage_macs, dtype=np.int64)
-        heads = np.cumsum(np.multiply(self._head_macs, self._watched), dtype=np.int64)
-        everything = stages[-1] + sum(self._head_macs)
-        return np.where(self._audit, everything, (stages + heads)[self._exit])

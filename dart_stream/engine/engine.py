@@ -8,6 +8,7 @@ import torch
 from numpy.typing import DTypeLike, NDArray
 
 from dart_stream.engine.decisions import DecisionBook, ExitDecisions
+from dart_stream.engine.exit_plan import ExitPlan
 from dart_stream.engine.placement import EngineError, choose_device, place
 from dart_stream.engine.prepared_network import FoldedStages
 from dart_stream.engine.stage_times import StageTimes, measure_stage_times
@@ -30,7 +31,8 @@ class Engine:
         threads: of torch on the CPU. This is a setting of the whole process.
 
     Attributes:
-        description: device, precision and why, threads, and how many batch norms were folded.
+        description: device, precision and why, threads, how many batch norms were folded and how
+            many convolutions packed.
         precision: "fp32" or "bf16".
 
     Raises:
@@ -49,13 +51,18 @@ class Engine:
             raise EngineError(f"threads: expected 1 or more, got {threads}")
         torch.set_num_threads(threads)
         self._model = model
+        self._plan: ExitPlan | None = None
         folded = FoldedStages(model)
         placement = place(model, folded, choose_device(device), precision)
         self._network = placement.network
         self.precision = self._network.precision
-        self.description = (
-            f"{self._network.device} {self.precision} ({placement.reason}), "
-            f"{threads} thread{'s' if threads > 1 else ''}, {folded.description}"
+        self.description = ", ".join(
+            [
+                f"{self._network.device} {self.precision} ({placement.reason})",
+                f"{threads} thread{'s' if threads > 1 else ''}",
+                folded.description,
+                *self._network.description,
+            ]
         )
 
     @torch.inference_mode()
@@ -79,15 +86,12 @@ class Engine:
             EngineError: arrays of other types or shapes.
             PolicyError: the policy was made for another model.
         """
-        model, network = self._model, self._network
+        network = self._network
         self._require_images(images)
         self._require_rows(len(images), "difficulty", difficulty, np.float32)
         if audit is not None:
             self._require_rows(len(images), "audit", audit, np.bool_)
-        policy.require_fit(model.num_exits, model.num_classes)
-        book = DecisionBook(
-            policy, difficulty, audit, stage_macs=model.stage_macs, head_macs=model.head_macs
-        )
+        book = DecisionBook(self._plan_of(policy), difficulty, audit)
         if len(images) == 0:
             return book.decisions()
         x, reached = network.input(images), 0
@@ -128,6 +132,11 @@ class Engine:
     def measure_stage_times(self, batch_sizes: Sequence[int], repeats: int = 11) -> StageTimes:
         """Time each stage and head at each batch size; medians of interleaved runs."""
         return measure_stage_times(self._network, self._model.input_size, batch_sizes, repeats)
+
+    def _plan_of(self, policy: Policy) -> ExitPlan:
+        if self._plan is None or self._plan.policy is not policy:
+            self._plan = ExitPlan.of(policy, self._model)
+        return self._plan
 
     def _require_images(self, images: NDArray[np.uint8]) -> None:
         expected = (*self._model.input_size, 3)

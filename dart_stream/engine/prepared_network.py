@@ -7,9 +7,10 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from dart_stream.engine.folding import Folded, fold_batch_norm
+from dart_stream.engine.packing import Packed, pack_convolutions
 from dart_stream.engine.staged_model import StagedModel
 
 Precision = Literal["fp32", "bf16"]
@@ -22,11 +23,14 @@ class FoldedStages:
     def __init__(self, model: StagedModel) -> None:
         self.stages: list[Folded] = []
         self.heads: list[Folded] = []
+        self.inputs: list[Tensor] = []  # of each stage, and last the output of the last
         x = torch.rand(2, 3, *model.input_size, generator=torch.Generator().manual_seed(0))
+        self.inputs.append(x)
         with torch.inference_mode():
             for stage, head in zip(model.network.stages, model.network.heads, strict=True):
                 self.stages.append(fold_batch_norm(stage, x))
                 x = self.stages[-1].module(x)
+                self.inputs.append(x)
                 self.heads.append(fold_batch_norm(head, x))
 
     @property
@@ -49,13 +53,24 @@ class PreparedNetwork:
         self.device = device
         self.precision = precision
         self._dtype = _DTYPES[precision]
-        self._stages = [self._placed(stage.module) for stage in folded.stages]
-        self._heads = [self._placed(head.module) for head in folded.heads]
+        stages = list(map(self._place, folded.stages, folded.inputs[:-1]))
+        heads = list(map(self._place, folded.heads, folded.inputs[1:]))
+        self._stages = [stage.module for stage in stages]
+        self._heads = [head.module for head in heads]
+        self._packed = sum(part.packed for part in [*stages, *heads])
+        self._convolutions = sum(part.total for part in [*stages, *heads])
         self._inverse_temperatures = [1 / temperature for temperature in model.temperatures]
         # (pixel / 255 - mean) / std as one multiplication and one addition.
         mean, std = _channels(model.mean, device), _channels(model.std, device)
         self._scale = 1 / (255 * std)
         self._shift = -mean / std
+
+    @property
+    def description(self) -> list[str]:
+        """Such as ["13 of 13 convolutions packed"]; empty where packing is not for the device."""
+        if self.device.type != "cpu":
+            return []
+        return [f"{self._packed} of {self._convolutions} convolutions packed"]
 
     @property
     def num_exits(self) -> int:
@@ -100,9 +115,15 @@ class PreparedNetwork:
             return x.permute(0, 2, 3, 1).index_select(0, index).permute(0, 3, 1, 2)
         return x.index_select(0, index)
 
-    def _placed(self, module: nn.Module) -> nn.Module:
-        placed = copy.deepcopy(module).to(device=self.device, dtype=self._dtype)
-        return placed.to(memory_format=torch.channels_last)
+    def _place(self, folded: Folded, example: Tensor) -> Packed:
+        placed = copy.deepcopy(folded.module).to(device=self.device, dtype=self._dtype)
+        placed = placed.to(memory_format=torch.channels_last)
+        if self.device.type != "cpu":
+            return Packed(placed, 0, 0)
+        example = example.to(self._dtype)
+        if example.dim() == 4:
+            example = example.contiguous(memory_format=torch.channels_last)
+        return pack_convolutions(placed, example)
 
 
 def _channels(values: Sequence[float], device: torch.device) -> Tensor:

@@ -36,7 +36,8 @@ def test_auto_takes_the_faster_precision_and_says_so(monkeypatch, times_ms, prec
     engine = Engine(model(), device="cpu")
     assert engine.precision == precision
     assert engine.description == (
-        f"cpu {precision} ({reason}), 1 thread, 1 of 1 batch norms folded"
+        f"cpu {precision} ({reason}), 1 thread, "
+        "1 of 1 batch norms folded, 1 of 1 convolutions packed"
     )
 
 
