@@ -41,25 +41,27 @@ class ImagesReader(Reader):
 
     def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
         """Yield one frame per picture after `resume`; unreadable ones are counted and left out."""
-        pictures = self._pictures()
+        self.end_reason = "complete"
         self.skipped = self.corrupt = 0
+        pictures = self._pictures()
         thinner = Thinner(self.config)
-        total = len(pictures) * passes(self.config)
-        decoded_any = False
+        done = -1 if resume is None else resume.frame
+        unreadable_in_a_row = 0
         index = 0
-        while index < total:
+        while index < len(pictures) * passes(self.config) and unreadable_in_a_row < len(pictures):
             pts_s = index / self.fps
             kept = thinner.keep(index, pts_s)
             self.skipped = thinner.skipped
-            if kept and (resume is None or index > resume.frame):
+            if kept and index > done:
                 frame = self._frame(index, pts_s, pictures[index % len(pictures)])
-                if frame is not None:
-                    decoded_any = True
-                    frame.skipped, frame.corrupt = self.skipped, self.corrupt
+                if frame is None:
+                    unreadable_in_a_row += 1
+                else:
+                    unreadable_in_a_row = 0
                     yield frame
             index += 1
-            if index == len(pictures) and resume is None and not decoded_any and self.corrupt:
-                raise SourceError(f"{self.uri}: none of its {len(pictures)} pictures can be read")
+        if unreadable_in_a_row == len(pictures):
+            raise SourceError(f"{self.uri}: none of its {len(pictures)} pictures can be read")
 
     def _frame(self, index: int, pts_s: float, path: Path) -> ArrayFrame | None:
         started = time.perf_counter()
@@ -70,6 +72,7 @@ class ImagesReader(Reader):
         size = (picture.shape[1], picture.shape[0])
         frame = ArrayFrame(index, pts_s, size, lambda: picture)
         frame.decode_ms = (time.perf_counter() - started) * 1e3
+        frame.skipped, frame.corrupt = self.skipped, self.corrupt
         return frame
 
     def _pictures(self) -> list[Path]:

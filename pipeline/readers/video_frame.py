@@ -34,6 +34,8 @@ class Converter:
 
     def scaled(self, picture: av.VideoFrame, width: int, height: int) -> Pixels:
         """RGB uint8 of shape (height, width, 3), area-averaged; bilinear where it is enlarged."""
+        if (width, height) == (picture.width, picture.height):
+            return self.whole(picture)
         enlarges = width > picture.width or height > picture.height
         method = Interpolation.BILINEAR if enlarges else Interpolation.AREA
         converted = self._scaled.reformat(
