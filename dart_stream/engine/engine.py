@@ -27,7 +27,7 @@ class Engine:
         model: network, calibration and costs; it is copied, not changed.
         device: "auto" (CUDA, else CPU), "cpu", "cuda" or "cuda:N".
         precision: "auto" (the faster on a CPU, by measuring; bf16 on CUDA), "fp32" or "bf16".
-            Confidences are always computed in float32 from the head's logits.
+            A head that ends in a linear layer computes its logits in float32 in either.
         threads: of torch on the CPU. This is a setting of the whole process.
 
     Attributes:

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dart_stream.engine.float32_logits import with_float32_logits
 from dart_stream.engine.folding import Folded, fold_batch_norm
 from dart_stream.engine.packing import Packed, pack_convolutions
 from dart_stream.engine.staged_model import StagedModel
@@ -57,6 +58,9 @@ class PreparedNetwork:
         heads = list(map(self._place, folded.heads, folded.inputs[1:]))
         self._stages = [stage.module for stage in stages]
         self._heads = [head.module for head in heads]
+        if precision == "bf16":
+            exact = [head.module for head in folded.heads]
+            self._heads = list(map(with_float32_logits, self._heads, exact))
         self._packed = sum(part.packed for part in [*stages, *heads])
         self._convolutions = sum(part.total for part in [*stages, *heads])
         self._inverse_temperatures = [1 / temperature for temperature in model.temperatures]
