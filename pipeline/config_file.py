@@ -63,7 +63,7 @@ def load_config(
         path: YAML file, or None for defaults.
         sources: `[NAME=]URI`, added to (or replacing) the file's sources.
         overrides: `a.b=value`, the value read as YAML.
-        environment: Where `DART_SECTION__KEY` and `${NAME}` are looked up; the process's by default.
+        environment: Of `DART_SECTION__KEY` and `${NAME}`; the process's own by default.
 
     Raises:
         ConfigError: One line that names the key, what was expected and what came.

@@ -1,5 +1,7 @@
 """What a child is told at birth: one JSON line on its standard input (threads mode: the object)."""
 
+from typing import Literal
+
 import msgspec
 
 from pipeline.config import ModelConfig, SinkConfig, SourceConfig
@@ -24,8 +26,7 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     source: SourceConfig
     input_size: tuple[int, int]
     """Height and width of a crop."""
-    resize: str
-    """`letterbox` or `stretch`."""
+    resize: Literal["letterbox", "stretch"]
     decode_threads: int = 1
     resume_frame: int | None = None
     """Last frame that was accepted; None starts at the beginning."""

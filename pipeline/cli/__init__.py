@@ -1,1 +1,5 @@
-"""cli."""
+"""The command line: `dart-stream COMMAND`."""
+
+from pipeline.cli.main import main
+
+__all__ = ["main"]

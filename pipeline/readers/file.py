@@ -35,8 +35,10 @@ class _Position:
     """Source time at which the current file begins."""
     accepted: int = -1
     """Pictures up to this number are decoded but not handed out."""
-    alive: bool = False
-    """Whether this pass over the files has given a picture."""
+    passed_over: int = 0
+    """Pictures of the current file before `index`."""
+    shown: int = 0
+    """Pictures that were decoded; 1 where they were passed over."""
     opened: tuple[Video, Iterator[Picture]] | None = None
     """The current file when it has already been opened at the right place."""
 
@@ -70,14 +72,16 @@ class FileReader(Reader):
         if position is None:
             position = _Position(Thinner(self.config), accepted=-1 if last is None else last.frame)
         locations = self._locations()
+        shown_before = 0
         while position.entry < len(locations) * passes(self.config):
             yield from self._play(locations[position.entry % len(locations)], position)
             position.entry += 1
             if position.entry % len(locations) == 0:
-                if not position.alive:
-                    self._give_up(position)
-                    return
-                position.alive = False
+                if position.shown == shown_before:
+                    break  # a pass without a picture; the next would be the same
+                shown_before = position.shown
+        if position.shown == 0:
+            raise SourceError(f"{redact(self.uri)}: no picture in it can be decoded")
 
     def close(self) -> None:
         """Close the file that is being played."""
@@ -97,10 +101,12 @@ class FileReader(Reader):
         video, pictures = position.opened
         position.opened = None
         self._video = video
+        first = position.index - position.passed_over
+        position.passed_over = 0
         with closing(video):
             yield from self._thinned(pictures, position)
             position.offset_s += video.length_s
-            self._note(video.shortfall())
+            self._note(video.shortfall(position.index - first))
 
     def _thinned(self, pictures: Iterator[Picture], position: _Position) -> Iterator[Frame]:
         thinner = position.thinner
@@ -110,7 +116,7 @@ class FileReader(Reader):
             if picture.frame is None:
                 self.corrupt += index > position.accepted
                 continue
-            position.alive = True
+            position.shown += 1
             pts_s = position.offset_s + picture.pts_s
             kept = thinner.keep(index, pts_s)
             self.skipped = thinner.skipped
@@ -119,12 +125,6 @@ class FileReader(Reader):
                 frame.decode_ms = picture.decode_ms
                 frame.skipped, frame.corrupt = self.skipped, self.corrupt
                 yield frame
-
-    def _give_up(self, position: _Position) -> None:
-        """A whole pass gave no picture, so the next would not either."""
-        if position.entry <= len(self._locations()):
-            raise SourceError(f"{redact(self.uri)}: no picture in it can be decoded")
-        self._note("no picture can be decoded any more")
 
     def _note(self, trouble: str | None) -> None:
         """Keep the first trouble as the reason of the end."""
@@ -171,15 +171,14 @@ class FileReader(Reader):
         if key is None or abs(position.offset_s + time_s - last.pts_s) > SAME_TIME_S:
             return None
         video = self._open(location)
-        pictures = video.pictures_from(key.timestamp, key.packets_before)
-        for picture in pictures:
-            if picture.frame is not None and picture.pts_s >= time_s:
-                if picture.pts_s > time_s:
-                    break
+        for timestamp in key.seek_to:
+            pictures = video.pictures_from(timestamp)
+            if _stands_after(pictures, time_s):
                 _pass_over(position, found.times_s[: number + 1])
                 self.skipped = position.thinner.skipped
+                position.passed_over = number + 1
                 position.opened = video, pictures
-                position.alive = True
+                position.shown = 1
                 return position
         video.close()
         return None
@@ -194,7 +193,7 @@ class FileReader(Reader):
             Thinner(self.config),
             index=last.frame + 1,
             offset_s=last.pts_s + video.period_s,
-            alive=True,
+            shown=1,
             opened=(video, video.pictures()),
         )
 
@@ -231,6 +230,14 @@ class FileReader(Reader):
         if not matches:
             raise SourceError(f"{text}: no file matches this pattern; check the folder and quotes")
         return [f"file:{match}" for match in sorted(matches, key=natural_key)]
+
+
+def _stands_after(pictures: Iterator[Picture], time_s: float) -> bool:
+    """Decode up to the picture of this time; False when it does not come."""
+    for picture in pictures:
+        if picture.frame is not None and picture.pts_s >= time_s:
+            return picture.pts_s == time_s
+    return False
 
 
 def _pass_over(position: _Position, times_s: list[float]) -> None:

@@ -1,5 +1,6 @@
 """Reads a file's packets without decoding, to find a place in it by number and time."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,9 +15,9 @@ class KeyFrame:
     """A place where decoding may begin."""
 
     time_s: float
-    timestamp: int
-    """What to seek to, in units of the stream."""
-    packets_before: int
+    seek_to: tuple[int, ...]
+    """Timestamps to try in turn: some containers seek by presentation time, some by decoding
+    time; the wrong one lands too late, which shows at the first picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,31 +27,32 @@ class Scan:
     times_s: list[float]
     """One per picture, strictly rising: the number of a picture is its place here."""
     key_frames: list[KeyFrame]
+    """In order of time."""
     length_s: float
 
     def key_frame_before(self, time_s: float) -> KeyFrame | None:
         """The last key frame at or before `time_s`."""
-        before = [key for key in self.key_frames if key.time_s <= time_s]
-        return max(before, key=lambda key: key.time_s, default=None)
+        before = bisect_right(self.key_frames, time_s, key=lambda key: key.time_s)
+        return self.key_frames[before - 1] if before else None
 
 
 def scan(video: Video) -> Scan | None:
     """Read all packets; None when their times do not identify the pictures."""
     shown: list[int] = []
-    keys: list[tuple[int, int, int]] = []
-    for number, packet in enumerate(p for p in video.packets() if p.size):
-        if packet.is_discard:  # before the edit list begins: decoded but never shown
+    keys: list[KeyFrame] = []
+    for packet in video.packets():
+        # Packets before the edit list begins are decoded but never shown; the last one is empty.
+        if packet.is_discard or not packet.size:
             continue
         if packet.pts is None:
             return None
         shown.append(packet.pts)
         if packet.is_keyframe:
-            # Some containers seek by decoding time, some by presentation time.
-            dts = packet.pts if packet.dts is None else packet.dts
-            keys.append((packet.pts, min(packet.pts, dts), number))
+            seek_to = (packet.pts,) if packet.dts is None else (packet.pts, packet.dts)
+            keys.append(KeyFrame(video.seconds(packet.pts), seek_to))
     times_s = sorted(video.seconds(timestamp) for timestamp in shown)
     gaps = [later - earlier for earlier, later in pairwise(times_s)]
     if not times_s or (gaps and min(gaps) <= 2 * SAME_TIME_S):
         return None
-    key_frames = [KeyFrame(video.seconds(pts), seek_to, before) for pts, seek_to, before in keys]
-    return Scan(times_s, key_frames, times_s[-1] + video.period_s)
+    keys.sort(key=lambda key: key.time_s)
+    return Scan(times_s, keys, times_s[-1] + video.period_s)

@@ -11,6 +11,7 @@ import av
 from av.error import ExitError, FFmpegError, InvalidDataError
 
 from pipeline.errors import SourceError
+from pipeline.readers.lost_pictures import LostPictures
 from pipeline.redact import redact
 
 _DEFAULT_RATE: Final = Fraction(25)
@@ -68,7 +69,6 @@ class Video:
         self._stream.codec_context.thread_type = "AUTO"
         self._start: int | None = self._stream.start_time
         self._last_s: float | None = None
-        self._packets_read = 0
 
     @property
     def period_s(self) -> float:
@@ -115,17 +115,21 @@ class Video:
         """A timestamp of the stream as seconds since its start."""
         return max(0.0, float((timestamp - (self._start or 0)) * self._stream.time_base))
 
-    def pictures_from(self, timestamp: int, packets_before: int) -> Iterator[Picture]:
+    def pictures_from(self, timestamp: int) -> Iterator[Picture]:
         """Decode from the key frame at or before `timestamp` (in units of the stream)."""
         try:
             self._container.seek(timestamp, stream=self._stream, backward=True)
         except FFmpegError:
             return
-        self._packets_read = packets_before
+        self._last_s = None
         yield from self.pictures()
 
-    def shortfall(self) -> str | None:
-        """After the last picture: what is missing compared with what the header promised."""
+    def shortfall(self, pictures: int) -> str | None:
+        """After the last picture: what is missing compared with what the header promised.
+
+        Args:
+            pictures: How many the file gave, those passed over and lost ones counted.
+        """
         if self.failure is not None:
             return f"file ends early: {self.failure}"
         expected_s = self._promised_s()
@@ -133,9 +137,8 @@ class Video:
         if missing_s < 0.5 * self.period_s:
             return None
         frames = self._stream.frames
-        if frames:
-            got = self._packets_read
-            return f"file ends early: expected {frames} frames, got {got}" if got < frames else None
+        if frames > pictures:
+            return f"file ends early: expected {frames} frames, got {pictures}"
         if missing_s < max(1.0, 2 * self.period_s):
             return None  # a length without a count of frames is often rounded up
         return f"file ends early: expected {expected_s:.1f} s, got {self.length_s:.1f} s"
@@ -145,23 +148,28 @@ class Video:
         self._container.close()
 
     def _decoded(self) -> Iterator[av.VideoFrame | None]:
+        """Pictures in the order of presentation, None in the place of each lost one."""
+        lost = LostPictures()
         for packet in self.packets():
-            self._packets_read += packet.size > 0 and not packet.is_corrupt
+            if packet.pts is not None and not packet.is_discard:
+                lost.sent(packet.pts)
             try:
                 frames = packet.decode()
             except FFmpegError:
-                yield None
-                continue
-            yield from (None if frame.is_corrupt else frame for frame in frames)
-        if self.failure is not None:
-            yield from self._flushed()
+                lost.damage()
+                if packet.pts is None and packet.size:
+                    yield None
+            else:
+                yield from _with_lost(frames, lost)
+        if self.failure is not None:  # reading broke off, so the decoder was not flushed yet
+            yield from _with_lost(self._flushed(), lost)
+        yield from [None] * lost.ended()
 
-    def _flushed(self) -> Iterator[av.VideoFrame]:
-        """What the decoder still holds when reading broke off."""
+    def _flushed(self) -> list[av.VideoFrame]:
         try:
-            yield from self._stream.codec_context.decode(None)
+            return list(self._stream.codec_context.decode(None))
         except FFmpegError:
-            return
+            return []
 
     def _time_of(self, frame: av.VideoFrame | None) -> float:
         if frame is None:
@@ -182,6 +190,15 @@ class Video:
         if "DURATION" in stream.metadata:  # Matroska
             return _clock_seconds(stream.metadata["DURATION"])
         return None
+
+
+def _with_lost(frames: list[av.VideoFrame], lost: LostPictures) -> Iterator[av.VideoFrame | None]:
+    for frame in frames:
+        if frame.is_corrupt:
+            lost.damage()
+        if frame.pts is not None:
+            yield from [None] * lost.shown(frame.pts, key_frame=frame.key_frame)
+        yield None if frame.is_corrupt else frame
 
 
 def _open(url: str, name: str, options: dict[str, str], timeout_s: float | None) -> Any:

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from pipeline.config import CustomSinkConfig, JsonlSinkConfig, SinkConfig
-from pipeline.import_path import load_class
+from pipeline.import_path import import_class
 from pipeline.sinks.base import END_KEY, Key, Record, Sink, key_of
 from pipeline.sinks.jsonl import JsonlSink
 
@@ -23,5 +23,6 @@ def build_sink(config: SinkConfig, out: Path) -> Sink:
         ConfigError: A class of the user's own cannot be imported or is not a `Sink`.
     """
     if isinstance(config, CustomSinkConfig):
-        return load_class(config.cls, Sink, "sinks.class")(out, config.options)  # type: ignore[type-abstract]
+        own: type[Sink] = import_class(config.cls, Sink, key="sinks.class")
+        return own(out, config.options)
     return SINKS[type(config)](out, msgspec.structs.asdict(config))

@@ -1,6 +1,6 @@
 """The hub: one object that holds credits, order, ledger and redelivery of a run."""
 
-from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
+from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
 from pipeline.stages.hub.hub import Hub, HubPlan, Loss
 from pipeline.stages.hub.source import SourceTrack
 from pipeline.stages.hub.worker import WorkerTrack
@@ -12,6 +12,7 @@ __all__ = [
     "HubPlan",
     "Kill",
     "Loss",
+    "Note",
     "Send",
     "SourceTrack",
     "WorkerTrack",

@@ -1,6 +1,7 @@
 """What the hub asks its driver to do."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.messages import HubMessage
 
@@ -29,4 +30,11 @@ class Alarm:
     text: str
 
 
-Action = Send | Kill | Alarm
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something the recording keeps."""
+
+    body: dict[str, Any]
+
+
+Action = Send | Kill | Alarm | Note

@@ -30,7 +30,7 @@ from pipeline.messages import (
 )
 from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
-from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
+from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
 from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.sink import SinkTrack
 from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
@@ -255,8 +255,22 @@ class Hub:
         worker.regions += len(head.tasks)
         worker.busy_ms += message.infer_ms
         worker.cpu_ms += message.cpu_ms
+        self._actions.append(Note(self._batch_note(worker, head)))
         for task, result in zip(head.tasks, message.results, strict=True):
             self._answered(task, result, head, message.infer_ms, now_ns)
+
+    def _batch_note(self, worker: WorkerTrack, batch: Dispatched) -> dict[str, Any]:
+        """Which regions were answered together: what a bit-exact replay needs to know."""
+        numbers = {name: number for number, name in enumerate(self.plan.sources)}
+        return {
+            "kind": "batch",
+            "worker": worker.name,
+            "policy_version": self.plan.policy_version,
+            "regions": [
+                [numbers[t.frame.message.source], t.frame.message.frame, t.number]
+                for t in batch.tasks
+            ],
+        }
 
     def _check(self, result: RegionResult) -> None:
         if not 0 <= result.label_id < len(self.plan.labels):
@@ -280,8 +294,9 @@ class Hub:
         frame.records[task.number] = self._record(task, result, (queue_ms, infer_ms, total_ms))
         frame.missing -= 1
         self.statistics.add(Answer(result.exit, result.difficulty, result.macs, total_ms))
+        source = self.sources[frame.message.source]
+        source.left_at(result.exit)
         if frame.missing == 0:
-            source = self.sources[frame.message.source]
             source.frame_age_ms, source.position_s = total_ms, frame.message.pts_s
 
     def _record(
@@ -399,7 +414,11 @@ class Hub:
         if any(sink.is_full for sink in self.sinks.values()):
             return
         for identity, (role, name) in self._roles.items():
-            if role == "reader" and self.sources[name].credits_due:
+            if (
+                role == "reader"
+                and self.sources[name].ended is None
+                and self.sources[name].credits_due
+            ):
                 self._send(identity, Credit(self.sources[name].credits_due))
                 self.sources[name].credits_due = 0
 

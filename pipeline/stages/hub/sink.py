@@ -67,8 +67,9 @@ class SinkTrack:
         while self.num_sent < len(self.unacked):
             end = min(self.num_sent + _MAX_PER_MESSAGE, len(self.unacked))
             chunk = [self.unacked[i] for i in range(self.num_sent, end)]
-            for run in _consecutive(chunk):
-                out.append(Records(run[0][0], [record for _, record in run]))
+            out.extend(
+                Records(run[0][0], [record for _, record in run]) for run in _consecutive(chunk)
+            )
             self.num_sent = end
         if self.close_wanted and not self.close_sent:
             self.close_sent = True

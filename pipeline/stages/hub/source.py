@@ -10,6 +10,7 @@ from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
 
 DropReason = str
+RECENT_EXITS = 200
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +70,19 @@ class SourceTrack:
     state: str = "starting"
     frame_age_ms: float | None = None
     position_s: float | None = None
+    exits: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_EXITS))
+    exit_counts: Counter[int] = field(default_factory=Counter)
+
+    def left_at(self, exit_index: int) -> None:
+        """Count the exit of one region."""
+        self.exits.append(exit_index)
+        self.exit_counts[exit_index] += 1
+
+    def recent_exits(self, num_exits: int) -> list[float]:
+        """Share per exit of the last few hundred regions."""
+        counts = Counter(self.exits)
+        total = max(1, len(self.exits))
+        return [counts[k] / total for k in range(num_exits)]
 
     def accept(self, message: FrameMessage, blob: bytes) -> PendingFrame:
         """Take a frame into the window.

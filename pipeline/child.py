@@ -1,0 +1,61 @@
+"""Entry point of a child process: `python -m pipeline.child ROLE`.
+
+The first line on standard input is the child's spec. Standard input then stays open for as long as
+the supervisor lives: when it closes, the child ends, so nothing is ever orphaned.
+"""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+
+import msgspec
+
+from pipeline.roles.registry import role_of, run_role
+from pipeline.specs import AnySpec
+from pipeline.transport import new_context
+
+_GRACE_S = 3.0
+"""From the supervisor's death to a hard end; a stuck decoder cannot hold the child longer."""
+
+log = logging.getLogger("pipeline.child")
+
+
+def main() -> int:
+    """Run one role; the exit status is 0 unless it failed."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Ctrl-C reaches the whole terminal; the supervisor alone decides what it means.
+        signal.signal(number, signal.SIG_IGN)
+    spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=AnySpec)
+    stopping = threading.Event()
+    threading.Thread(target=_watch_parent, args=(spec, stopping), daemon=True).start()
+    context = new_context()
+    try:
+        run_role(spec, context, stopping)
+    except Exception:
+        log.exception("%s %s failed", role_of(spec), spec.name)
+        return 1
+    finally:
+        context.destroy(linger=2_000)
+    return 0
+
+
+def _watch_parent(spec: AnySpec, stopping: threading.Event) -> None:
+    while os.read(sys.stdin.fileno(), 4_096):
+        pass
+    stopping.set()
+    timer = threading.Timer(_GRACE_S, os._exit, args=(3,))
+    timer.daemon = True
+    timer.start()
+    if os.getppid() != _PARENT:
+        # The supervisor is dead and cannot remove its sockets.
+        shutil.rmtree(spec.run_folder, ignore_errors=True)
+
+
+_PARENT = os.getppid()
+
+if __name__ == "__main__":
+    sys.exit(main())

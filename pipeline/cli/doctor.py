@@ -1,0 +1,12 @@
+"""placeholder."""
+
+
+HELP = "doctor"
+
+
+def configure(parser):
+    pass
+
+
+def execute(args):
+    return 0

@@ -1,0 +1,62 @@
+"""Parses the command line and turns errors into one line and an exit status."""
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from dart_stream import __version__
+from dart_stream.errors import DartStreamError
+from pipeline.errors import PipelineError, UserError
+
+COMMANDS: Final = ("run", "demo", "validate", "doctor", "models", "train", "bench")
+"""Each is a module beside this one with HELP, `configure(parser)` and `execute(args)`."""
+
+EXIT_FAILED, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="dart-stream", description="Video analytics whose networks stop early."
+    )
+    parser.add_argument("--version", action="version", version=f"dart-stream {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name in COMMANDS:
+        module = importlib.import_module(f"pipeline.cli.{name}")
+        command = commands.add_parser(name, help=module.HELP, description=module.HELP)
+        module.configure(command)
+        command.set_defaults(execute=module.execute)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status: 0, 1 failed, 2 wrong input, 130 interrupted."""
+    if os.getcwd() not in sys.path:
+        # Classes of the user's own are imported from where the command is typed.
+        sys.path.insert(0, os.getcwd())
+    args = build_parser().parse_args(arguments)
+    try:
+        return int(args.execute(args))
+    except (UserError, DartStreamError) as error:
+        return _complain(error, EXIT_USER)
+    except PipelineError as error:
+        return _complain(error, EXIT_FAILED)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has left; there is nobody to tell.
+        sys.stderr.close()
+        return EXIT_FAILED
+
+
+def _complain(error: Exception, status: int) -> int:
+    line = " ".join(str(error).split())
+    print(f"dart-stream: {line}", file=sys.stderr)  # noqa: T201  # the place for it
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

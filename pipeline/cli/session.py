@@ -1,0 +1,100 @@
+"""One run as a person sees it: screen or lines, Ctrl-C, summary at the end."""
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.config import MonitorConfig
+from pipeline.snapshot import Snapshot
+from pipeline.supervisor import Outcome, RunPlan, Supervisor
+from pipeline.supervisor.recording import write_summary
+from pipeline.ui.lines import one_line, summary_table
+
+
+def run_session(
+    plan: RunPlan, out: Path, *, headless: bool = False, resume: bool = False, limit_s: float = 0.0
+) -> int:
+    """Run a plan with its monitor; returns the exit status.
+
+    Args:
+        plan: What to run.
+        out: Where the results go; exists.
+        headless: Neither screen nor progress lines.
+        resume: `out` holds an unfinished run.
+        limit_s: End orderly after so many seconds of results; 0 runs to the end.
+    """
+    monitor = plan.config.monitor
+    screen = not headless and _wants_screen(monitor)
+    lines = not headless and not screen and monitor.ui != "off"
+    watchers = _Watchers(monitor.line_interval_s if lines else None, limit_s)
+    supervisor = Supervisor(plan, out, screen=screen, on_snapshot=watchers.see, resume=resume)
+    watchers.supervisor = supervisor
+    with _interrupts(supervisor):
+        outcome = supervisor.run()
+    write_summary(out, outcome.summary)
+    _report(outcome, out, quiet=headless)
+    if watchers.limit_reached and outcome.exit_status == 130:
+        return 0
+    return outcome.exit_status
+
+
+class _Watchers:
+    """Prints a line every few seconds and watches a time limit."""
+
+    def __init__(self, line_interval_s: float | None, limit_s: float) -> None:
+        self.supervisor: Supervisor | None = None
+        self.limit_reached = False
+        self._line_interval_s = line_interval_s
+        self._limit_s = limit_s
+        self._next_line_s = 0.0
+        self._begin_s: float | None = None
+
+    def see(self, snapshot: Snapshot) -> None:
+        now_s = time.monotonic()
+        if self._line_interval_s is not None and now_s >= self._next_line_s:
+            self._next_line_s = now_s + self._line_interval_s
+            print(one_line(snapshot), flush=True)  # noqa: T201  # the monitor without a terminal
+        if self._begin_s is None and snapshot.regions:
+            self._begin_s = now_s
+        if self._limit_s and self._begin_s is not None and not self.limit_reached:
+            self._watch_limit(now_s - self._begin_s)
+
+    def _watch_limit(self, elapsed_s: float) -> None:
+        if elapsed_s >= self._limit_s and self.supervisor is not None:
+            self.limit_reached = True
+            self.supervisor.interrupt()
+
+
+def _wants_screen(monitor: MonitorConfig) -> bool:
+    if monitor.ui == "auto":
+        return sys.stdout.isatty()
+    return monitor.ui == "live"
+
+
+@contextlib.contextmanager
+def _interrupts(supervisor: Supervisor) -> Iterator[None]:
+    """Ctrl-C and SIGTERM drain; a second one ends at once."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {
+        number: signal.signal(number, lambda *_: supervisor.interrupt()) for number in numbers
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(outcome: Outcome, out: Path, *, quiet: bool) -> None:
+    if not quiet:
+        console = Console()
+        console.print(summary_table(outcome.summary))
+        console.print(f"results in {out}", markup=False, highlight=False, soft_wrap=True)
+    if outcome.error is not None:
+        line = " ".join(outcome.error.split())
+        print(f"dart-stream: {line}", file=sys.stderr)  # noqa: T201  # the place for it

@@ -1,0 +1,207 @@
+"""A reader at work: one thread decodes, the other crops and sends what the hub gives credit for."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator
+
+from pipeline.errors import UserError
+from pipeline.messages import (
+    Credit,
+    EndConfirmed,
+    Fatal,
+    FrameMessage,
+    Hello,
+    ReaderStatus,
+    RegionHeader,
+    SourceEnded,
+    Stop,
+)
+from pipeline.perturb import CropKey, Perturbation
+from pipeline.readers import Frame, Reader, ResumePoint, open_reader
+from pipeline.readers.pacing import paced
+from pipeline.regions import build_region_finder
+from pipeline.regions.crop import Cropper
+from pipeline.specs import ReaderSpec
+from pipeline.stages.reader import FrameBuffer, Taken
+from pipeline.transport import Context, Link
+
+_STATUS_INTERVAL_S = 0.5
+_CONFIRM_TIMEOUT_S = 10.0
+
+log = logging.getLogger(__name__)
+
+
+def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) -> None:
+    """Read one source to its end, or until told to stop.
+
+    Args:
+        spec: What to read, and where to begin.
+        context: ZeroMQ context to connect with.
+        stopping: Set from outside when the hub will not say so itself any more.
+    """
+    link = Link(context, spec.endpoint, spec.identity)
+    try:
+        link.send(Hello("reader", spec.name, os.getpid()))
+        try:
+            _ReaderLoop(spec, link, stopping).run()
+        except UserError as error:
+            link.send(Fatal(str(error)))
+    finally:
+        link.close()
+
+
+class _ReaderLoop:
+    def __init__(self, spec: ReaderSpec, link: Link, stopping: threading.Event) -> None:
+        self._spec = spec
+        self._link = link
+        self._stopping = stopping
+        self._reader = open_reader(spec.source)
+        self._reader.decode_threads = spec.decode_threads
+        self._finder = build_region_finder(spec.source.regions)
+        self._cropper = Cropper(spec.input_size, spec.resize)
+        shift = spec.source.perturb
+        self._perturbation = None if shift is None else Perturbation.parse(shift)
+        self._regions_sent = spec.regions_before
+        self._credits = 0
+        self._status_due_s = 0.0
+        self._woken, self._wake = os.pipe()
+        self._buffer = FrameBuffer(
+            spec.source.on_full or ("latest" if self._reader.live else "block"),
+            max_age_s=spec.source.max_age,
+            counters=spec.counters,
+            wake=lambda: _signal(self._wake),
+        )
+
+    def run(self) -> None:
+        os.set_blocking(self._woken, False)
+        os.set_blocking(self._wake, False)
+        self._link.watch(self._woken)
+        decoding = threading.Thread(target=self._decode, name="decode", daemon=True)
+        decoding.start()
+        try:
+            self._serve()
+            self._end()
+        finally:
+            self._buffer.stop()
+            decoding.join(timeout=2.0)
+            if not decoding.is_alive():
+                # A decoder stuck in the library still needs both ends of its pipe.
+                self._reader.close()
+                os.close(self._woken)
+                os.close(self._wake)
+
+    def _decode(self) -> None:
+        point = None
+        if self._spec.resume_frame is not None:
+            point = ResumePoint(self._spec.resume_frame, self._spec.resume_pts_s)
+        try:
+            for frame in _frames(self._reader, point, self._spec, self._buffer):
+                if not self._buffer.put(frame):
+                    return
+        except Exception as error:  # noqa: BLE001  # handed to the sending thread, which raises it
+            self._buffer.finish("failed", error)
+            return
+        self._buffer.finish(self._reader.end_reason)
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            self._send_what_credit_allows()
+            self._report()
+            if self._buffer.failure is not None:
+                raise self._buffer.failure
+            if self._buffer.end is not None:
+                return
+            if self._hear(timeout_ms=200):
+                return
+
+    def _hear(self, timeout_ms: int) -> bool:
+        """Take what the hub says; True when it wants no more."""
+        received = self._link.receive(timeout_ms)
+        _drain(self._woken)
+        while received is not None:
+            message, _ = received
+            if isinstance(message, Credit):
+                self._credits += message.frames
+            elif isinstance(message, Stop):
+                self._buffer.stop()
+                self._buffer.finish("stopped")
+                return True
+            received = self._link.receive(0)
+        return False
+
+    def _send_what_credit_allows(self) -> None:
+        while self._credits > 0:
+            taken = self._buffer.take(time.monotonic_ns())
+            if taken is None:
+                return
+            self._credits -= 1
+            self._send(taken)
+
+    def _send(self, taken: Taken) -> None:
+        frame = taken.frame
+        regions = self._finder.find(frame)
+        crops = self._cropper.crops(frame, regions)
+        if self._perturbation is not None and len(regions):
+            key = CropKey(self._spec.seed, self._spec.name, frame.index)
+            crops = self._perturbation.apply(crops, self._regions_sent, key)
+        self._regions_sent += len(regions)
+        self._link.send(
+            FrameMessage(
+                source=self._spec.name,
+                frame=frame.index,
+                pts_s=frame.pts_s,
+                captured_at_ns=frame.captured_at_ns,
+                captured_mono_ns=frame.captured_mono_ns,
+                decode_ms=frame.decode_ms,
+                regions=[RegionHeader(r.box, r.name, r.track) for r in regions],
+                counters=taken.counters,
+            ),
+            crops.tobytes(),
+        )
+
+    def _report(self) -> None:
+        if time.monotonic() < self._status_due_s:
+            return
+        self._status_due_s = time.monotonic() + _STATUS_INTERVAL_S
+        self._link.send(
+            ReaderStatus(
+                self._spec.name, self._buffer.counters, "running", self._buffer.num_waiting
+            )
+        )
+
+    def _end(self) -> None:
+        reason = self._buffer.end or "stopped"
+        if reason != "complete":
+            log.warning("%s", reason)
+        self._link.send(SourceEnded(self._spec.name, reason, self._buffer.counters))
+        deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S
+        while time.monotonic() < deadline_s and not self._stopping.is_set():
+            received = self._link.receive(200)
+            if received is not None and isinstance(received[0], EndConfirmed):
+                return
+
+
+def _frames(
+    reader: Reader, point: ResumePoint | None, spec: ReaderSpec, buffer: FrameBuffer
+) -> Iterator[Frame]:
+    frames = reader.frames(point)
+    if spec.source.realtime and not reader.live:
+        return paced(frames, buffer.wait_stopped)
+    return frames
+
+
+def _signal(descriptor: int) -> None:
+    try:
+        os.write(descriptor, b"\0")
+    except BlockingIOError:
+        return  # the pipe is full of wake-ups already
+
+
+def _drain(descriptor: int) -> None:
+    try:
+        while os.read(descriptor, 4_096):
+            pass
+    except BlockingIOError:
+        return

@@ -1,0 +1,57 @@
+"""A sink at work: writes what comes, says what is safe."""
+
+import os
+import threading
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.messages import Closed, CloseSink, Fatal, Hello, Records, SinkAck, Stop
+from pipeline.sinks import Sink, build_sink
+from pipeline.specs import SinkSpec
+from pipeline.transport import Context, Link
+
+
+def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> None:
+    """Write records until the hub closes the sink.
+
+    Args:
+        spec: Which sink, and where.
+        context: ZeroMQ context to connect with.
+        stopping: Set from outside when the hub will not say so itself any more.
+    """
+    link = Link(context, spec.endpoint, spec.identity)
+    try:
+        try:
+            sink = build_sink(spec.sink, Path(spec.out))
+            keys = sink.open(spec.offset)
+        except (UserError, OSError) as error:
+            link.send(Fatal(f"sink {spec.name}: {error}"))
+            return
+        link.send(Hello("sink", spec.name, os.getpid(), about={"keys": keys}))
+        try:
+            _serve(sink, link, stopping)
+        finally:
+            sink.close()
+    finally:
+        link.close()
+
+
+def _serve(sink: Sink, link: Link, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        received = link.receive(200)
+        last_seq: int | None = None
+        while received is not None:
+            message, _ = received
+            if isinstance(message, Records):
+                sink.write(message.records)
+                last_seq = message.first_seq + len(message.records) - 1
+            elif isinstance(message, CloseSink):
+                sink.flush()
+                sink.close()
+                link.send(Closed(message.seq))
+                return
+            elif isinstance(message, Stop):
+                return
+            received = link.receive(0)
+        if last_seq is not None:
+            link.send(SinkAck(last_seq, sink.flush()))

@@ -1,0 +1,173 @@
+"""A worker at work: difficulty, multi-exit inference, answers. The only role that imports torch."""
+
+import logging
+import os
+import threading
+import time
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from dart_stream.difficulty import DifficultyTables, paper_difficulty
+from dart_stream.engine import Engine, ExitDecisions, StagedModel
+from dart_stream.errors import DartStreamError
+from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
+from dart_stream.policies import Policy, policy_from_dict
+from pipeline.errors import PeerError
+from pipeline.messages import (
+    Batch,
+    BatchDone,
+    Fatal,
+    Hello,
+    PolicyBody,
+    RegionResult,
+    Stop,
+)
+from pipeline.specs import WorkerSpec
+from pipeline.transport import Context, Link
+
+log = logging.getLogger(__name__)
+
+
+def run_worker(spec: WorkerSpec, context: Context, stopping: threading.Event) -> None:
+    """Answer batches until told to stop.
+
+    Args:
+        spec: Which model, and where.
+        context: ZeroMQ context to connect with.
+        stopping: Set from outside when the hub will not say so itself any more.
+    """
+    link = Link(context, spec.endpoint, spec.identity)
+    try:
+        try:
+            worker = Classifier(spec)
+        except DartStreamError as error:
+            link.send(Fatal(str(error)))
+            return
+        log.info("%s", worker.engine.description)
+        about = {"description": worker.engine.description, "precision": worker.engine.precision}
+        link.send(Hello("worker", spec.name, os.getpid(), about=about))
+        _serve(worker, link, stopping)
+    finally:
+        link.close()
+
+
+def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        received = link.receive(200)
+        if received is None:
+            continue
+        message, blob = received
+        if isinstance(message, PolicyBody):
+            worker.learn_policy(message)
+        elif isinstance(message, Batch):
+            link.send(worker.answer(message, blob))
+        elif isinstance(message, Stop):
+            return
+
+
+class Classifier:
+    """Engine, difficulty and the policies named so far."""
+
+    def __init__(self, spec: WorkerSpec) -> None:
+        directory = resolve(spec.model.name)
+        self._info = read_info(directory)
+        self.engine = Engine(
+            staged_model(self._info, load_network(directory, self._info)),
+            device=spec.model.device,
+            precision=spec.model.precision,
+            threads=spec.threads,
+        )
+        self._tables = (
+            None
+            if self._info.difficulty is None
+            else DifficultyTables.from_dict(self._info.difficulty)
+        )
+        self._policies: dict[int, Policy] = {}
+        self._warm_up()
+
+    def learn_policy(self, message: PolicyBody) -> None:
+        """Keep a policy under its number."""
+        policy = policy_from_dict(
+            message.body, num_exits=self._info.num_exits, num_classes=len(self._info.classes)
+        )
+        self._policies[message.version] = policy.with_version(message.version)
+
+    def answer(self, batch: Batch, blob: bytes) -> BatchDone:
+        """Classify a batch.
+
+        Raises:
+            PeerError: The pixels have the wrong size or the policy was never sent.
+        """
+        policy = self._policies.get(batch.policy_version)
+        if policy is None:
+            raise PeerError(f"batch {batch.batch}: policy {batch.policy_version} was never sent")
+        images = self._images(batch, blob)
+        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
+        difficulty = self.difficulty(images, policy)
+        audit = np.zeros(batch.regions, dtype=np.bool_)
+        audit[batch.audit] = True
+        decisions = self.engine.run(images, difficulty, policy, audit if batch.audit else None)
+        results = _results(decisions, difficulty)
+        return BatchDone(
+            batch.batch,
+            results,
+            infer_ms=(time.perf_counter() - begin_s) * 1e3,
+            cpu_ms=(time.process_time() - begin_cpu_s) * 1e3,
+        )
+
+    def difficulty(self, images: NDArray[np.uint8], policy: Policy) -> NDArray[np.float32]:
+        """Difficulty of each picture, in the mode that the policy decides with."""
+        if policy.difficulty_mode == "paper" or self._tables is None:
+            return paper_difficulty(images)
+        return self._tables.score(images)
+
+    def _images(self, batch: Batch, blob: bytes) -> NDArray[np.uint8]:
+        height, width = self._info.input_size
+        expected = batch.regions * height * width * 3
+        if len(blob) != expected:
+            raise PeerError(f"batch {batch.batch}: expected {expected} bytes, got {len(blob)}")
+        return np.frombuffer(blob, dtype=np.uint8).reshape(batch.regions, height, width, 3)
+
+    def _warm_up(self) -> None:
+        """First calls compile and allocate; better now than in a frame's latency."""
+        height, width = self._info.input_size
+        for regions in (1, 8):
+            images = np.zeros((regions, height, width, 3), dtype=np.uint8)
+            self.engine.all_exits(images)
+            if self._tables is not None:
+                self._tables.score(images)
+
+
+def staged_model(info: ModelInfo, network: object) -> StagedModel:
+    """What the engine needs, from a model directory's description and its network."""
+    return StagedModel(
+        network=network,  # type: ignore[arg-type]  # a MultiExitNetwork has stages and heads
+        num_classes=len(info.classes),
+        input_size=info.input_size,
+        mean=info.normalisation.mean,
+        std=info.normalisation.std,
+        temperatures=info.temperatures,
+        stage_macs=info.macs.stages,
+        head_macs=info.macs.heads,
+    )
+
+
+def _results(decisions: ExitDecisions, difficulty: NDArray[np.float32]) -> list[RegionResult]:
+    rows = zip(
+        decisions.label_id.tolist(),
+        decisions.confidence.tolist(),
+        decisions.exit.tolist(),
+        difficulty.tolist(),
+        decisions.cost_macs.tolist(),
+        strict=True,
+    )
+    results = [RegionResult(*row) for row in rows]
+    for number in np.flatnonzero(decisions.audited).tolist():
+        results[number] = msgspec.structs.replace(
+            results[number],
+            full_label_id=int(decisions.full_label_id[number]),
+            full_confidence=float(decisions.full_confidence[number]),
+        )
+    return results

@@ -1,0 +1,144 @@
+"""A reader's logic: what is kept, what is dropped and why, while the pipeline has no room."""
+
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.config import OnFull
+from pipeline.messages import Counters
+from pipeline.readers.base import Frame
+
+_BLOCK_CAPACITY = 4
+"""Frames decoded ahead of a file that waits; more would only hold memory."""
+_LIVE_CAPACITY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A frame to send, with the account that includes it."""
+
+    frame: Frame
+    counters: Counters
+
+
+class FrameBuffer:
+    """Between the thread that decodes and the one that sends.
+
+    With `block` the decoder waits; otherwise it goes on and a frame is dropped by policy, before
+    anything is spent on cropping it. The account covers settled frames only: sent or dropped.
+    """
+
+    def __init__(
+        self,
+        on_full: OnFull,
+        *,
+        max_age_s: float | None = None,
+        counters: Counters | None = None,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        start = counters if counters is not None else Counters()
+        self._on_full = on_full
+        self._max_age_ns = None if max_age_s is None else int(max_age_s * 1e9)
+        self._capacity = {"block": _BLOCK_CAPACITY, "latest": 1}.get(on_full, _LIVE_CAPACITY)
+        self._held: deque[Frame] = deque()
+        self._captured = start.captured
+        self._dropped = Counter(start.dropped)
+        self._skipped, self._corrupt = start.skipped, start.corrupt
+        self._room = threading.Condition()
+        self._wake = wake
+        self._stopped = False
+        self._end: str | None = None
+        self._failure: BaseException | None = None
+
+    # --- the decoding thread ----------------------------------------------------------------------
+
+    def put(self, frame: Frame) -> bool:
+        """Hand over a frame; False when nobody wants any more."""
+        with self._room:
+            while self._on_full == "block" and self._is_full and not self._stopped:
+                self._room.wait()
+            if self._stopped:
+                return False
+            self._skipped, self._corrupt = frame.skipped, frame.corrupt
+            self._make_room(frame)
+        self._wake()
+        return True
+
+    def wait_stopped(self, seconds: float) -> bool:
+        """Sleep; True when reading must stop."""
+        with self._room:
+            return self._room.wait_for(lambda: self._stopped, timeout=seconds)
+
+    def finish(self, reason: str, failure: BaseException | None = None) -> None:
+        """No frame follows."""
+        with self._room:
+            self._end, self._failure = reason, failure
+        self._wake()
+
+    # --- the sending thread -----------------------------------------------------------------------
+
+    def take(self, now_ns: int) -> Taken | None:
+        """The next frame worth sending, if there is one."""
+        with self._room:
+            while self._held:
+                frame = self._held.popleft()
+                self._room.notify_all()
+                self._captured += 1
+                if self._is_stale(frame, now_ns):
+                    self._dropped["max_age"] += 1
+                    continue
+                return Taken(frame, self._counters(frame.skipped, frame.corrupt))
+            return None
+
+    def stop(self) -> None:
+        """Capture no more; frames still held were never accepted and are forgotten."""
+        with self._room:
+            self._stopped = True
+            self._held.clear()
+            self._room.notify_all()
+
+    @property
+    def counters(self) -> Counters:
+        """The account of settled frames."""
+        with self._room:
+            return self._counters(self._skipped, self._corrupt)
+
+    @property
+    def num_waiting(self) -> int:
+        """Frames held."""
+        with self._room:
+            return len(self._held)
+
+    @property
+    def end(self) -> str | None:
+        """Why no frame follows, once the last one is taken."""
+        with self._room:
+            return self._end if not self._held else None
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What broke the decoding thread, if anything did."""
+        with self._room:
+            return self._failure
+
+    @property
+    def _is_full(self) -> bool:
+        return len(self._held) >= self._capacity
+
+    def _make_room(self, frame: Frame) -> None:
+        if self._is_full and self._on_full == "drop_newest":
+            self._captured += 1
+            self._dropped["drop_newest"] += 1
+            return
+        while self._is_full:
+            self._held.popleft()
+            self._captured += 1
+            self._dropped[self._on_full] += 1
+        self._held.append(frame)
+
+    def _is_stale(self, frame: Frame, now_ns: int) -> bool:
+        return self._max_age_ns is not None and now_ns - frame.captured_mono_ns > self._max_age_ns
+
+    def _counters(self, skipped: int, corrupt: int) -> Counters:
+        return Counters(self._captured, dict(self._dropped), skipped, corrupt)

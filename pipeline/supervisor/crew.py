@@ -1,0 +1,243 @@
+"""The children of a run: started, watched, restarted, ended."""
+
+import logging
+import os
+import time
+from collections.abc import Set as AbstractSet
+
+from pipeline.messages import Stop
+from pipeline.stages.hub import Hub
+from pipeline.supervisor.children import Child, ChildProcess, ChildThread
+from pipeline.supervisor.plan import RunPlan
+from pipeline.supervisor.restarts import RestartBudget
+from pipeline.supervisor.run_log import RunLog
+from pipeline.supervisor.specs import ChildKey, SpecFactory
+from pipeline.transport import Context, HubSocket
+
+_GOODBYE_S = 5.0
+_POLL_S = 0.01
+
+log = logging.getLogger(__name__)
+
+
+class Crew:
+    """All children, by identity.
+
+    Args:
+        plan: What is run.
+        hub: Is told of every birth and death.
+        specs: What each child is told.
+        socket: Woken by the children's log pipes.
+        run_log: Where their lines go.
+        context: Shared by threads; None starts processes.
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        hub: Hub,
+        specs: SpecFactory,
+        socket: HubSocket,
+        run_log: RunLog,
+        *,
+        context: Context | None,
+    ) -> None:
+        self._plan = plan
+        self._hub = hub
+        self._specs = specs
+        self._socket = socket
+        self._log = run_log
+        self._context = context
+        self._children: dict[str, Child] = {}
+        self._born_s: dict[str, float] = {}
+        self._by_descriptor: dict[int, Child] = {}
+        self._budgets: dict[ChildKey, RestartBudget] = {}
+        self._due: dict[ChildKey, float] = {}
+        self._cpu_s: dict[str, float] = {}
+        self._is_draining = False
+        self.restarts = 0
+        self.given_up: str | None = None
+        """Why the run cannot go on, naming the child."""
+
+    def start_all(self, *, screen: bool) -> None:
+        """Start every role of the plan."""
+        keys: list[ChildKey] = [("sink", name) for name in self._plan.sink_names]
+        keys += [("worker", name) for name in self._plan.worker_names]
+        keys += [
+            ("reader", name) for name, source in self._hub.sources.items() if source.ended is None
+        ]
+        if screen:
+            keys.append(("monitor", "terminal"))
+        for key in keys:
+            self._start(key)
+
+    def start_due(self, now_s: float) -> None:
+        """Start the children whose delay is over."""
+        for key in [key for key, due_s in self._due.items() if due_s <= now_s]:
+            del self._due[key]
+            self._start(key)
+
+    def drain(self) -> None:
+        """Readers are not restarted any more."""
+        self._is_draining = True
+        for role, name in [key for key in self._due if key[0] == "reader"]:
+            del self._due[role, name]
+            self._hub.source_failed(name, "stopped")
+
+    def kill(self, identity: str) -> None:
+        """End a child at once."""
+        if identity in self._children:
+            self._children[identity].kill()
+
+    def reap(self, now_s: float) -> None:
+        """Notice who has died or never spoke, and decide what follows."""
+        for identity, child in list(self._children.items()):
+            if not child.is_alive:
+                self._bury(identity, child, now_s)
+            elif self._is_mute(identity, child, now_s):
+                log.warning("%s: no hello in time; killed", child.stage)
+                child.kill()
+        if self._hub.fatal and not any(self._is_reader_fatal(text) for text in self._hub.fatal):
+            self.given_up = self.given_up or self._hub.fatal[0]
+
+    def read_logs(self, ready: AbstractSet[int]) -> None:
+        """Take what the children behind these descriptors have said."""
+        for descriptor in ready:
+            child = self._by_descriptor.get(descriptor)
+            if child is not None:
+                self._read_log(child, descriptor)
+
+    def read_all_logs(self) -> None:
+        """Take what is left."""
+        for descriptor, child in list(self._by_descriptor.items()):
+            self._read_log(child, descriptor)
+
+    def measure(self) -> None:
+        """Bring processor times up to date."""
+        for child in self._children.values():
+            child.measure()
+
+    @property
+    def cpu_s(self) -> dict[str, float]:
+        """Processor time by stage, all incarnations; the supervisor's own beside them."""
+        times = os.times()
+        total = {"supervisor": times.user + times.system, **self._cpu_s}
+        for child in self._children.values():
+            if child.cpu_s is not None:
+                total[child.stage] = total.get(child.stage, 0.0) + child.cpu_s
+        return total
+
+    @property
+    def worker_states(self) -> dict[str, str]:
+        """State of each worker, for people."""
+        return {
+            name: "running" if worker.ready else ("restarting" if worker.batches else "starting")
+            for name, worker in self._hub.workers.items()
+        }
+
+    def dismiss(self, *, at_once: bool) -> None:
+        """End everybody: orderly, then by closing their input, then by force."""
+        for identity, child in self._children.items():
+            if at_once and child.role != "monitor":
+                child.kill()
+            else:
+                self._socket.send(identity, Stop())
+        self._wait(_GOODBYE_S / 2)
+        for child in self._children.values():
+            child.release()
+        self._wait(_GOODBYE_S)
+        for child in self._children.values():
+            if child.is_alive:
+                log.warning("%s: did not leave; killed", child.stage)
+                child.kill()
+        self.measure()
+        self.read_all_logs()
+        for child in self._children.values():
+            child.close()
+
+    # --- details ----------------------------------------------------------------------------------
+
+    def _start(self, key: ChildKey) -> None:
+        spec = self._specs.build(key)
+        self._hub.child_started(spec.identity, *key)
+        child: Child = (
+            ChildProcess(spec) if self._context is None else ChildThread(spec, self._context)
+        )
+        self._children[spec.identity] = child
+        self._born_s[spec.identity] = time.monotonic()
+        if child.log_descriptor is not None:
+            self._by_descriptor[child.log_descriptor] = child
+            self._socket.watch(child.log_descriptor)
+
+    def _bury(self, identity: str, child: Child, now_s: float) -> None:
+        descriptor = child.log_descriptor
+        if descriptor is not None:
+            self._read_log(child, descriptor)
+            self._forget(descriptor)
+        if child.cpu_s is not None:
+            self._cpu_s[child.stage] = self._cpu_s.get(child.stage, 0.0) + child.cpu_s
+        del self._children[identity]
+        child.close()
+        loss = self._hub.child_lost(identity)
+        key = (child.role, child.spec.name)
+        if self._is_needed(key):
+            self._restart(key, child, now_s, free=loss.by_poison)
+
+    def _is_needed(self, key: ChildKey) -> bool:
+        role, name = key
+        if role == "reader":
+            if self._is_draining:
+                self._hub.source_failed(name, "stopped")
+            return self._hub.sources[name].ended is None
+        if role == "sink":
+            return not self._hub.sinks[name].closed
+        return role == "worker"
+
+    def _restart(self, key: ChildKey, child: Child, now_s: float, *, free: bool) -> None:
+        runtime = self._plan.config.runtime
+        budget = self._budgets.setdefault(
+            key, RestartBudget(runtime.max_restarts, runtime.restart_window_s)
+        )
+        delay_s = 0.0 if free else budget.spend(now_s)
+        if delay_s is None:
+            self.given_up = (
+                f"{child.stage}: ended with {child.ending} more than {runtime.max_restarts} times "
+                f"in {runtime.restart_window_s:g} s; giving up"
+            )
+            return
+        log.warning("%s: ended with %s; restarting", child.stage, child.ending)
+        self.restarts += 1
+        self._due[key] = now_s + delay_s
+
+    def _is_mute(self, identity: str, child: Child, now_s: float) -> bool:
+        if now_s - self._born_s[identity] < self._plan.config.runtime.start_timeout_s:
+            return False
+        if child.role == "worker":
+            return self._hub.workers[child.spec.name].identity != identity
+        if child.role == "sink":
+            return self._hub.sinks[child.spec.name].identity != identity
+        return False
+
+    def _is_reader_fatal(self, text: str) -> bool:
+        return any(
+            source.state == "failed" and source.ended is not None and source.ended.reason == text
+            for source in self._hub.sources.values()
+        )
+
+    def _read_log(self, child: Child, descriptor: int) -> None:
+        for line in child.read_log():
+            self._log.child_line(child.stage, line)
+        if child.log_descriptor is None:
+            self._forget(descriptor)
+
+    def _forget(self, descriptor: int) -> None:
+        self._socket.unwatch(descriptor)
+        self._by_descriptor.pop(descriptor, None)
+
+    def _wait(self, timeout_s: float) -> None:
+        deadline_s = time.monotonic() + timeout_s
+        while time.monotonic() < deadline_s:
+            self.measure()
+            if not any(child.is_alive for child in self._children.values()):
+                return
+            time.sleep(_POLL_S)

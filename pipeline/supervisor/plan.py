@@ -1,0 +1,135 @@
+"""From a configuration to everything a run needs, checked before anything is started."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+from dart_stream.model_dir import ModelInfo, read_info, read_policy, resolve
+from dart_stream.policies import Policy, policy_from_dict
+from pipeline.config import CustomSinkConfig, PipelineConfig, PolicyConfig, SourceConfig
+from pipeline.errors import ConfigError
+from pipeline.import_path import import_class
+from pipeline.perturb import Perturbation
+from pipeline.readers import check_source
+from pipeline.regions import build_region_finder
+from pipeline.sinks import Sink
+from pipeline.stages.hub import HubPlan
+
+_PAPER_SENSITIVITY = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """A checked configuration with its model and policy."""
+
+    config: PipelineConfig
+    model: ModelInfo
+    policy: Policy
+    worker_threads: int
+    decode_threads: int
+
+    @property
+    def sink_names(self) -> list[str]:
+        """One name per configured sink."""
+        return [f"{sink.__struct_config__.tag}-{i}" for i, sink in enumerate(self.config.sinks)]
+
+    @property
+    def worker_names(self) -> list[str]:
+        """One name per worker."""
+        return [str(number) for number in range(self.config.runtime.workers)]
+
+    @property
+    def full_macs(self) -> int:
+        """Multiply-accumulates of the plain network: all stages and the last head."""
+        return sum(self.model.macs.stages) + self.model.macs.heads[-1]
+
+    def hub_plan(self) -> HubPlan:
+        """What the hub is told."""
+        runtime = self.config.runtime
+        height, width = self.model.input_size
+        return HubPlan(
+            sources=list(self.config.sources),
+            workers=self.worker_names,
+            sinks=self.sink_names,
+            labels=list(self.model.classes),
+            num_exits=self.model.num_exits,
+            full_macs=self.full_macs,
+            crop_bytes=height * width * 3,
+            policy_version=self.policy.version,
+            policy_body=self.policy.to_dict(),
+            max_batch=runtime.max_batch,
+            credits=runtime.credits,
+            batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
+        )
+
+
+def plan_run(config: PipelineConfig) -> RunPlan:
+    """Check all that can be checked without starting anything.
+
+    Raises:
+        UserError: A source, zone, perturbation or class of one's own is wrong.
+        DartStreamError: The model or the policy is wrong.
+    """
+    for name, source in config.sources.items():
+        _check_source(name, source)
+    for sink in config.sinks:
+        if isinstance(sink, CustomSinkConfig):
+            import_class(sink.cls, Sink, key="sinks.class")
+    directory = resolve(config.model.name)
+    model = read_info(directory)
+    policy = build_policy(config.policy, model, read_policy(directory))
+    cores = os.cpu_count() or 1
+    spare = max(1, cores - len(config.sources)) // config.runtime.workers
+    return RunPlan(
+        config=config,
+        model=model,
+        policy=policy,
+        worker_threads=config.model.threads or max(1, spare),
+        decode_threads=max(1, cores // (len(config.sources) + config.runtime.workers)),
+    )
+
+
+def build_policy(config: PolicyConfig, model: ModelInfo, stored: dict[str, Any] | None) -> Policy:
+    """The policy of a run, version 1.
+
+    Raises:
+        ConfigError: The mode needs thresholds and neither the configuration nor the model has any.
+        PolicyError: The values do not fit the model.
+    """
+    body = {"kind": "full"} if config.mode == "full" else _threshold_body(config, model, stored)
+    return policy_from_dict(
+        body, num_exits=model.num_exits, num_classes=len(model.classes), version=1
+    )
+
+
+def _threshold_body(
+    config: PolicyConfig, model: ModelInfo, stored: dict[str, Any] | None
+) -> dict[str, Any]:
+    thresholds = config.thresholds or _stored_thresholds(stored)
+    if thresholds is None:
+        raise ConfigError(
+            f"policy.thresholds: mode {config.mode!r} needs them, and model {model.name!r} "
+            "has no policy.json with any; give policy.thresholds or mode 'full'"
+        )
+    if config.mode == "fixed":
+        return {"kind": "fixed", "thresholds": thresholds}
+    if config.mode == "paper":
+        beta = _PAPER_SENSITIVITY if config.sensitivity is None else config.sensitivity
+        return {"kind": "dart-paper", "thresholds": thresholds, "beta": beta}
+    return {"kind": "dart", "thresholds": thresholds, "beta": config.sensitivity or 0.0}
+
+
+def _stored_thresholds(stored: dict[str, Any] | None) -> list[float | None] | None:
+    chosen = (stored or {}).get("chosen", {})
+    thresholds: list[float | None] | None = chosen.get("thresholds")
+    return thresholds
+
+
+def _check_source(name: str, source: SourceConfig) -> None:
+    check_source(source)
+    try:
+        build_region_finder(source.regions)
+        if source.perturb is not None:
+            Perturbation.parse(source.perturb)
+    except ConfigError as error:
+        raise ConfigError(f"sources.{name}: {error}") from error

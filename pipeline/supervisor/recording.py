@@ -1,0 +1,78 @@
+"""What a run leaves behind, beside its sinks' files."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import msgspec
+import yaml
+
+from pipeline.config_file import check_config
+from pipeline.errors import ConfigError
+from pipeline.redact import redact
+from pipeline.snapshot import Snapshot
+
+TELEMETRY = "telemetry.mpk"
+RESOLVED = "config.resolved.yaml"
+SUMMARY = "summary.json"
+
+
+class Recording:
+    """Appends records to `telemetry.mpk`: every policy, batch and snapshot."""
+
+    def __init__(self, out: Path) -> None:
+        self._stream = (out / TELEMETRY).open("ab")
+
+    def policy(self, version: int, body: dict[str, Any]) -> None:
+        """A policy that is now in force."""
+        self.note({"kind": "policy", "version": version, "body": body})
+
+    def snapshot(self, snapshot: Snapshot) -> None:
+        """The state of the run."""
+        body = msgspec.to_builtins(snapshot)
+        del body["log"]  # the log is a file of its own
+        self.note({"kind": "snapshot", "snapshot": body})
+
+    def note(self, body: dict[str, Any]) -> None:
+        """Any other record."""
+        self._stream.write(msgpack.packb({"time_s": time.time(), **body}))
+
+    def flush(self) -> None:
+        """Hand the records to the operating system."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """No record follows."""
+        self._stream.close()
+
+
+def prepare_out(out: Path) -> None:
+    """Make the output folder.
+
+    Raises:
+        ConfigError: It exists and holds something, or cannot be made or written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise ConfigError(f"--out: expected a new or empty folder, {out} is not empty")
+        (out / TELEMETRY).touch()
+    except OSError as error:
+        raise ConfigError(f"--out: cannot write to {out}: {error.strerror}") from error
+
+
+def write_resolved(out: Path, plain: dict[str, Any]) -> None:
+    """Write the whole configuration, secrets left as `${NAME}` or hidden."""
+    resolved = msgspec.to_builtins(check_config(plain))
+    for source in resolved["sources"].values():
+        source["uri"] = redact(source["uri"])
+    (out / RESOLVED).write_text(yaml.safe_dump(resolved, sort_keys=False), encoding="utf-8")
+
+
+def write_summary(out: Path, summary: dict[str, Any]) -> None:
+    """Write `summary.json` whole or not at all."""
+    partial = out / f"{SUMMARY}.partial"
+    partial.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+    partial.replace(out / SUMMARY)

@@ -1,0 +1,46 @@
+"""The folder of a run's sockets: private, locked while it lives, swept when its owner is dead."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+_LOCK = "lock"
+
+
+class RunFolder:
+    """A locked folder with mode 0700 under the system's temporary folder."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        root = Path(tempfile.gettempdir()) if root is None else root
+        prefix = f"dart-{os.getuid()}-"
+        sweep(root, prefix)
+        # Locked before it gets the name that a sweep looks for.
+        new = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=root))
+        self._lock = (new / _LOCK).open("w")
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self.path = new.rename(root / new.name.removeprefix("."))
+
+    def endpoint(self, name: str) -> str:
+        """A socket's address in this folder."""
+        return f"ipc://{self.path / name}"
+
+    def close(self) -> None:
+        """Remove the folder and all in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._lock.close()
+
+
+def sweep(root: Path, prefix: str) -> list[Path]:
+    """Remove folders whose owner is dead, which is when their lock can be taken."""
+    swept = []
+    for folder in root.glob(f"{prefix}*"):
+        try:
+            with (folder / _LOCK).open("r+") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+                swept.append(folder)
+        except OSError:
+            continue  # alive, another user's, or gone meanwhile
+    return swept

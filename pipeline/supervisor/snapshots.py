@@ -1,0 +1,147 @@
+"""From the hub's state to the snapshot that monitors draw."""
+
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from pipeline.perturb import Perturbation
+from pipeline.redact import redact
+from pipeline.snapshot import (
+    Ledger,
+    PolicySnap,
+    PowerSnap,
+    Snapshot,
+    SourceSnap,
+    WorkerSnap,
+)
+from pipeline.stages.hub import Hub, SourceTrack, WorkerTrack
+from pipeline.supervisor.plan import RunPlan
+
+_WINDOW_S = 5.0
+
+
+class Rate:
+    """Growth of a counter per second over the last few seconds."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, float]] = deque()
+
+    def update(self, now_s: float, count: float) -> float:
+        """Note the counter; returns its rate, 0 before there are two moments to compare."""
+        self._seen.append((now_s, count))
+        while self._seen[0][0] < now_s - _WINDOW_S:
+            self._seen.popleft()
+        (begin_s, first), (end_s, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (end_s - begin_s) if end_s > begin_s else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What the supervisor knows beside the hub."""
+
+    state: str
+    restarts: int
+    alarms: list[str]
+    log: list[str]
+    power: PowerSnap
+    worker_states: dict[str, str]
+
+
+class SnapshotMaker:
+    """Makes snapshots; remembers counters to turn them into rates."""
+
+    def __init__(self, plan: RunPlan, hub: Hub, run: str) -> None:
+        self._plan = plan
+        self._hub = hub
+        self._run = run
+        self._begin_s = time.monotonic()
+        self._rates: dict[str, Rate] = {}
+        self._shifts = {
+            name: Perturbation.parse(source.perturb)
+            for name, source in plan.config.sources.items()
+            if source.perturb is not None
+        }
+
+    def make(self, state: RunState) -> Snapshot:
+        """The run as it is now."""
+        now_s = time.monotonic()
+        statistics = self._hub.statistics
+        total = total_ledger(self._hub)
+        return Snapshot(
+            run=self._run,
+            state=state.state,
+            time_s=time.time(),
+            uptime_s=now_s - self._begin_s,
+            model=self._plan.model.name,
+            num_exits=self._plan.model.num_exits,
+            sources=[self._source(source, now_s) for source in self._hub.sources.values()],
+            workers=[
+                self._worker(worker, state.worker_states.get(worker.name, "starting"), now_s)
+                for worker in self._hub.workers.values()
+            ],
+            policy=PolicySnap(
+                version=self._plan.policy.version,
+                kind=self._plan.policy.kind,
+                thresholds=list(self._plan.policy.to_dict().get("thresholds", [])),
+            ),
+            fps=self._rate("frames", now_s, total.processed),
+            regions_per_s=self._rate("regions", now_s, statistics.regions),
+            regions=statistics.regions,
+            latency_ms=statistics.recent_latency,
+            exits=statistics.exits,
+            recent_exits=statistics.recent_exits,
+            difficulty=statistics.difficulty_histogram,
+            macs_fraction=statistics.macs_fraction,
+            recent_macs_fraction=statistics.recent_macs_fraction,
+            ledger=total,
+            power=state.power,
+            restarts=state.restarts,
+            alarms=state.alarms,
+            log=state.log,
+        )
+
+    def _source(self, source: SourceTrack, now_s: float) -> SourceSnap:
+        shift = self._shifts.get(source.name)
+        return SourceSnap(
+            name=source.name,
+            uri=redact(self._plan.config.sources[source.name].uri),
+            state=source.state,
+            fps=self._rate(f"source {source.name}", now_s, source.processed),
+            queue_len=len(source.window),
+            frame_age_ms=source.frame_age_ms,
+            position_s=source.position_s,
+            ledger=source.ledger,
+            exits=source.recent_exits(self._plan.model.num_exits),
+            phase=None if shift is None else shift.phase(max(source.regions_accepted - 1, 0)),
+        )
+
+    def _worker(self, worker: WorkerTrack, state: str, now_s: float) -> WorkerSnap:
+        busy = self._rate(f"worker {worker.name}", now_s, worker.busy_ms / 1e3)
+        return WorkerSnap(
+            name=worker.name,
+            state=state,
+            description=worker.description,
+            regions=worker.regions,
+            batches=worker.batches,
+            busy=min(busy, 1.0),
+        )
+
+    def _rate(self, name: str, now_s: float, count: float) -> float:
+        return self._rates.setdefault(name, Rate()).update(now_s, count)
+
+
+def total_ledger(hub: Hub) -> Ledger:
+    """All sources together."""
+    parts = [source.ledger for source in hub.sources.values()]
+    dropped: dict[str, int] = {}
+    for part in parts:
+        for reason, count in part.dropped.items():
+            dropped[reason] = dropped.get(reason, 0) + count
+    return Ledger(
+        captured=sum(part.captured for part in parts),
+        processed=sum(part.processed for part in parts),
+        dropped=dropped,
+        in_flight=sum(part.in_flight for part in parts),
+        skipped=sum(part.skipped for part in parts),
+        corrupt=sum(part.corrupt for part in parts),
+    )

@@ -1,0 +1,71 @@
+"""What each child of a run is told, at its first start and after every death."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pipeline.specs import AnySpec, MonitorSpec, ReaderSpec, SinkSpec, WorkerSpec
+from pipeline.stages.hub import Hub
+from pipeline.supervisor.plan import RunPlan
+
+ChildKey = tuple[str, str]
+"""Role and name."""
+
+
+class SpecFactory:
+    """Builds specs; a restarted child goes on where the hub knows it was."""
+
+    def __init__(
+        self, plan: RunPlan, hub: Hub, out: Path, *, folder: Path, endpoints: tuple[str, str]
+    ) -> None:
+        self._plan = plan
+        self._hub = hub
+        self._out = out
+        self._folder = str(folder)
+        self._endpoint, self._telemetry = endpoints
+        self._incarnations: Counter[ChildKey] = Counter()
+
+    def build(self, key: ChildKey) -> AnySpec:
+        """The next incarnation of a child."""
+        role, name = key
+        identity = f"{role}/{name}#{self._incarnations[key]}"
+        self._incarnations[key] += 1
+        base: dict[str, Any] = {
+            "name": name,
+            "identity": identity,
+            "endpoint": self._endpoint,
+            "run_folder": self._folder,
+            "seed": self._plan.config.seed,
+        }
+        if role == "reader":
+            return self._reader(name, base)
+        if role == "worker":
+            return WorkerSpec(
+                **base,
+                model=self._plan.config.model,
+                threads=self._plan.worker_threads,
+                input_size=self._plan.model.input_size,
+            )
+        if role == "sink":
+            return SinkSpec(
+                **base,
+                sink=self._plan.config.sinks[self._plan.sink_names.index(name)],
+                out=str(self._out),
+                offset=self._hub.sinks[name].offset,
+            )
+        return MonitorSpec(**(base | {"endpoint": self._telemetry}))
+
+    def _reader(self, name: str, base: dict[str, Any]) -> ReaderSpec:
+        source = self._hub.sources[name]
+        point = source.last_accepted
+        return ReaderSpec(
+            **base,
+            source=self._plan.config.sources[name],
+            input_size=self._plan.model.input_size,
+            resize=self._plan.model.resize,
+            decode_threads=self._plan.decode_threads,
+            resume_frame=None if point is None else point.frame,
+            resume_pts_s=0.0 if point is None else point.pts_s,
+            regions_before=source.regions_accepted,
+            counters=source.counters,
+        )

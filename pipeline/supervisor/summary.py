@@ -1,0 +1,111 @@
+"""`summary.json`: a run in figures. What was not measured is null, never 0."""
+
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+import msgspec
+
+from pipeline.snapshot import PowerSnap
+from pipeline.stages.hub import Hub, SourceTrack
+from pipeline.supervisor.plan import RunPlan
+from pipeline.supervisor.snapshots import RunState, total_ledger
+
+_PACKAGES = ("dart-stream", "torch", "av", "numpy", "pyzmq", "opencv-python-headless")
+
+
+def make_summary(
+    plan: RunPlan,
+    hub: Hub,
+    state: RunState,
+    *,
+    duration_s: float,
+    cpu_s: dict[str, float],
+) -> dict[str, Any]:
+    """Figures of the whole run.
+
+    Args:
+        plan: What was run.
+        hub: At the end.
+        state: What the supervisor saw.
+        duration_s: From the first accepted frame to the end; start-up is not in it.
+        cpu_s: Processor time by stage, where it can be told apart.
+    """
+    statistics = hub.statistics
+    ledger = total_ledger(hub)
+    fraction = statistics.macs_fraction
+    depth = None
+    if statistics.regions:
+        depth = sum((k + 1) * share for k, share in enumerate(statistics.exits))
+    return {
+        "frames": _frames(msgspec.to_builtins(ledger)),
+        "regions": statistics.regions,
+        "duration_s": round(duration_s, 3),
+        "fps": round(ledger.processed / duration_s, 3) if duration_s > 0 else None,
+        "latency_ms": msgspec.to_builtins(statistics.latency.snap),
+        "exits": [round(share, 6) for share in statistics.exits] if statistics.regions else None,
+        "macs_fraction": None if fraction is None else round(fraction, 6),
+        "average_exit_depth": None if depth is None else round(depth, 6),
+        "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
+        "disagreement": None,
+        **_power(state.power),
+        "policy_versions": [plan.policy.version],
+        "alarms": state.alarms,
+        "restarts": state.restarts,
+        "sources": {source.name: _source(source, duration_s) for source in hub.sources.values()},
+        "workers": {
+            worker.name: {
+                "description": worker.description,
+                "regions": worker.regions,
+                "batches": worker.batches,
+                "busy_s": round(worker.busy_ms / 1e3, 3),
+                "cpu_s": round(worker.cpu_ms / 1e3, 3),
+            }
+            for worker in hub.workers.values()
+        },
+        "model": plan.model.name,
+        "policy": plan.policy.to_dict(),
+        "cpu_s": {stage: round(seconds, 2) for stage, seconds in cpu_s.items()},
+        "host": {
+            "system": platform.system(),
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+        },
+        "versions": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _source(source: SourceTrack, duration_s: float) -> dict[str, Any]:
+    regions = sum(source.exit_counts.values())
+    return {
+        "state": source.state,
+        "reason": None if source.ended is None else source.ended.reason,
+        "frames": _frames(msgspec.to_builtins(source.ledger)),
+        "regions": regions,
+        "fps": round(source.processed / duration_s, 3) if duration_s > 0 else None,
+        "exits": [source.exit_counts[k] / regions for k in range(max(source.exit_counts) + 1)]
+        if regions
+        else None,
+    }
+
+
+def _frames(ledger: dict[str, Any]) -> dict[str, Any]:
+    order = ("captured", "processed", "dropped", "in_flight", "skipped", "corrupt")
+    return {key: ledger[key] for key in order}
+
+
+def _power(power: PowerSnap) -> dict[str, Any]:
+    return {
+        "energy_j": power.energy_j,
+        "power_w": power.power_w,
+        "power_source": power.source,
+    }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,278 @@
+"""The supervisor: one loop that owns the hub, its socket and every child."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PeerError, StageError
+from pipeline.power import PowerMeter
+from pipeline.snapshot import PowerSnap, Snapshot
+from pipeline.stages.hub import Action, Alarm, Hub, Kill, Note, Send
+from pipeline.supervisor.crew import Crew
+from pipeline.supervisor.plan import RunPlan
+from pipeline.supervisor.recording import Recording
+from pipeline.supervisor.resume import apply_progress
+from pipeline.supervisor.run_folder import RunFolder
+from pipeline.supervisor.run_log import RunLog, StageHandler
+from pipeline.supervisor.snapshots import RunState, SnapshotMaker
+from pipeline.supervisor.specs import SpecFactory
+from pipeline.supervisor.summary import make_summary
+from pipeline.transport import HubSocket, new_context
+
+_TURN_MS = 100
+_REAP_INTERVAL_S = 0.05
+_PUBLISH_INTERVAL_S = 0.5
+_SHOWN_LOG_LINES = 20
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    exit_status: int
+    summary: dict[str, Any]
+    error: str | None = None
+    """One line, if it failed."""
+
+
+class Supervisor:
+    """Runs a plan to its end.
+
+    Args:
+        plan: What to run.
+        out: Folder for what the run leaves; it exists.
+        screen: Start the terminal monitor; the log is then not echoed.
+        on_snapshot: Called twice a second with the state of the run.
+        resume: `out` holds an unfinished run that goes on.
+    """
+
+    def __init__(
+        self,
+        plan: RunPlan,
+        out: Path,
+        *,
+        screen: bool = False,
+        on_snapshot: Callable[[Snapshot], None] | None = None,
+        resume: bool = False,
+    ) -> None:
+        self._plan = plan
+        self._out = out
+        self._screen = screen
+        self._on_snapshot = on_snapshot
+        self._runtime = plan.config.runtime
+        self._log = RunLog(out / "run.log", echo=not screen)
+        self._handler = StageHandler(self._log)
+        self.hub = Hub(plan.hub_plan())
+        if resume:
+            apply_progress(self.hub, out)
+        self._interrupts = 0
+        self._draining_since_s: float | None = None
+        self._error: str | None = None
+        self._alarms: list[str] = []
+        self._first_frame_s: float | None = None
+        self._due_s = {"reap": 0.0, "publish": 0.0}
+        self._refused_logged: set[str] = set()
+        self._state = "starting"
+
+    # --- from outside -----------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Drain and end; called again, end at once. Safe in a signal handler."""
+        self._interrupts += 1
+
+    def run(self) -> Outcome:
+        """Run to the end, whatever that is."""
+        logging.getLogger().addHandler(self._handler)
+        logging.getLogger().setLevel(logging.INFO)
+        self._open()
+        try:
+            self._crew.start_all(screen=self._screen)
+            while not self._is_over:
+                self._turn()
+        except StageError as error:
+            self._error = str(error)
+        finally:
+            outcome = self._close()
+        return outcome
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        ready = self._socket.wait(_TURN_MS)
+        self._take_messages()
+        self._crew.read_logs(ready)
+        now_s = time.monotonic()
+        if now_s >= self._due_s["reap"]:
+            self._due_s["reap"] = now_s + _REAP_INTERVAL_S
+            self._crew.reap(now_s)
+            self._crew.start_due(now_s)
+        self._carry_out(self.hub.step(time.monotonic_ns()))
+        if now_s >= self._due_s["publish"]:
+            self._due_s["publish"] = now_s + _PUBLISH_INTERVAL_S
+            self._publish()
+        self._watch_interrupts(now_s)
+
+    def _take_messages(self) -> None:
+        for received in self._socket.receive():
+            if isinstance(received, PeerError):
+                self._refuse(received)
+                continue
+            try:
+                self.hub.receive(
+                    received.peer, received.message, received.blob, time.monotonic_ns()
+                )
+            except PeerError as error:
+                self._socket.refused += 1
+                self._refuse(error)
+        if self._first_frame_s is None and self.hub.statistics.regions:
+            self._first_frame_s = time.monotonic()
+            self._state = "running"
+
+    def _refuse(self, error: PeerError) -> None:
+        """A message that cannot be accepted is counted; each kind is logged once."""
+        kind = str(error).split(":", 1)[0]
+        if kind not in self._refused_logged:
+            self._refused_logged.add(kind)
+            log.warning("refused a message: %s", error)
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Send(peer, message, blob):
+                    if not self._socket.send(peer, message, blob):
+                        log.warning("%s: did not take %s", peer, type(message).__name__)
+                case Kill(peer, reason):
+                    self._alarm(f"{peer}: {reason}; killed")
+                    self._crew.kill(peer)
+                case Alarm(text):
+                    self._alarm(text)
+                case Note(body):
+                    self._recording.note(body)
+
+    def _alarm(self, text: str) -> None:
+        log.warning("%s", text)
+        self._alarms.append(text)
+
+    def _watch_interrupts(self, now_s: float) -> None:
+        if self._interrupts and self._draining_since_s is None:
+            log.info("stopping: accepted frames are finished; once more ends at once")
+            self._draining_since_s = now_s
+            self._state = "draining"
+            self.hub.stop()
+            self._crew.drain()
+        if self._draining_since_s is None:
+            return
+        if now_s - self._draining_since_s > self._runtime.drain_timeout_s:
+            raise StageError(f"not drained after {self._runtime.drain_timeout_s:g} s")
+
+    @property
+    def _is_over(self) -> bool:
+        return self.hub.is_done or self._interrupts > 1 or self._crew.given_up is not None
+
+    # --- start and end ----------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._folder = RunFolder()
+        self._context = new_context()
+        threads = self._runtime.type == "threads"
+        hub_endpoint, telemetry = (
+            (
+                f"inproc://{self._folder.path.name}-{name}"
+                if threads
+                else self._folder.endpoint(name)
+            )
+            for name in ("hub", "telemetry")
+        )
+        self._socket = HubSocket(self._context, hub_endpoint, telemetry)
+        self._recording = Recording(self._out)
+        self._recording.policy(self._plan.policy.version, self._plan.policy.to_dict())
+        self._power = PowerMeter()
+        self._power_snap = PowerSnap()
+        self._snapshots = SnapshotMaker(self._plan, self.hub, self._out.name)
+        specs = SpecFactory(
+            self._plan,
+            self.hub,
+            self._out,
+            folder=self._folder.path,
+            endpoints=(hub_endpoint, telemetry),
+        )
+        self._crew = Crew(
+            self._plan,
+            self.hub,
+            specs,
+            self._socket,
+            self._log,
+            context=self._context if threads else None,
+        )
+        log.info(
+            "run %s: %d sources, %d workers, model %s, results in %s",
+            self._out.name,
+            len(self._plan.config.sources),
+            self._runtime.workers,
+            self._plan.model.name,
+            self._out,
+        )
+
+    def _close(self) -> Outcome:
+        end_s = time.monotonic()
+        self._error = self._error or self._crew.given_up
+        self._state = "done"
+        self._publish()
+        self._crew.dismiss(at_once=self._interrupts > 1 or self._error is not None)
+        self._crew.read_all_logs()
+        summary = make_summary(
+            self._plan,
+            self.hub,
+            self._run_state(),
+            duration_s=end_s - (self._first_frame_s or end_s),
+            cpu_s=self._crew.cpu_s,
+        )
+        try:
+            self.hub.check_ledger()
+        except StageError as error:
+            self._error = self._error or str(error)
+        if self._error is not None:
+            log.error("%s", self._error)
+        log.info("done at %s", datetime.now().astimezone().isoformat(timespec="seconds"))
+        self._recording.close()
+        self._power.close()
+        self._socket.close()
+        self._context.destroy(linger=0)
+        self._folder.close()
+        logging.getLogger().removeHandler(self._handler)
+        self._log.close()
+        return Outcome(self._exit_status, summary, self._error or "; ".join(self.hub.fatal) or None)
+
+    @property
+    def _exit_status(self) -> int:
+        if self.hub.fatal:
+            return 2
+        if self._error is not None:
+            return 1
+        return 130 if self._interrupts else 0
+
+    def _publish(self) -> None:
+        self._crew.measure()
+        self._power_snap = self._power.sample(time.monotonic())
+        snapshot = self._snapshots.make(self._run_state())
+        self._socket.publish(snapshot)
+        self._recording.snapshot(snapshot)
+        self._recording.flush()
+        if self._on_snapshot is not None:
+            self._on_snapshot(snapshot)
+
+    def _run_state(self) -> RunState:
+        return RunState(
+            state=self._state,
+            restarts=self._crew.restarts,
+            alarms=list(self._alarms),
+            log=list(self._log.tail)[-_SHOWN_LOG_LINES:],
+            power=self._power_snap,
+            worker_states=self._crew.worker_states,
+        )
