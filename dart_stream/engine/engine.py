@@ -1,6 +1,6 @@
 """Runs a staged network so that a region costs what its exit costs, and no more."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -128,6 +128,16 @@ class Engine:
         if len(images) == 0:
             return np.empty((0, self._model.num_classes), dtype=np.float32)
         return self._network.full_depth(self._network.input(images))
+
+    def warm_up(self, batch_sizes: Iterable[int]) -> None:
+        """Run every stage and head once at each batch size.
+
+        On a CPU, oneDNN compiles its kernels the first time a layer meets a batch size, which
+        takes several times as long as running them; after this no region waits for that.
+        Survivors come in any number, so all sizes up to the largest batch are worth it.
+        """
+        for size in batch_sizes:
+            self.all_exits(np.zeros((size, *self._model.input_size, 3), dtype=np.uint8))
 
     def measure_stage_times(self, batch_sizes: Sequence[int], repeats: int = 11) -> StageTimes:
         """Time each stage and head at each batch size; medians of interleaved runs."""

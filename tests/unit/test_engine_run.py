@@ -366,3 +366,10 @@ def test_stage_times_cover_every_stage_and_head(engine):
     assert times.stage_ms.shape == times.head_ms.shape == (2, 3)
     assert (times.stage_ms > 0).all()
     assert (times.head_ms > 0).all()
+
+
+def test_warming_up_runs_every_part_at_every_size(engine, calls):
+    engine.warm_up(range(1, 4))
+    expected = {(name, k, n) for name in ("stage", "head") for k in range(3) for n in (1, 2, 3)}
+    assert set(calls) == expected
+    assert len(calls) == len(expected)
