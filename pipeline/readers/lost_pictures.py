@@ -15,6 +15,7 @@ class LostPictures:
     def __init__(self) -> None:
         self._waiting: list[int] = []
         self._damaged = False
+        self._given_up: set[int] = set()
 
     def sent(self, timestamp: int) -> None:
         """A packet with this timestamp goes into the decoder."""
@@ -26,13 +27,18 @@ class LostPictures:
 
     def shown(self, timestamp: int, *, key_frame: bool) -> int:
         """A picture came out; how many are lost that should have come before it."""
-        lost = 0
+        passed: list[int] = []
         while self._waiting and self._waiting[0] <= timestamp:
-            lost += heappop(self._waiting) < timestamp
-        lost *= self._damaged
+            passed.append(heappop(self._waiting))
+        lost = {each for each in passed if each < timestamp} if self._damaged else set()
+        self._given_up |= lost
         if key_frame:
             self._damaged = False
-        return lost
+        return len(lost)
+
+    def is_given_up(self, timestamp: int) -> bool:
+        """Whether this picture, which comes late, has already been counted as lost."""
+        return timestamp in self._given_up
 
     def ended(self) -> int:
         """Nothing more comes out; how many are lost at the end."""

@@ -195,10 +195,12 @@ class Video:
 def _with_lost(frames: list[av.VideoFrame], lost: LostPictures) -> Iterator[av.VideoFrame | None]:
     for frame in frames:
         if frame.is_corrupt:
-            lost.damage()
-        if frame.pts is not None:
+            lost.damage()  # its timestamp stays unanswered, which counts it
+        elif frame.pts is None:
+            yield frame
+        elif not lost.is_given_up(frame.pts):
             yield from [None] * lost.shown(frame.pts, key_frame=frame.key_frame)
-        yield None if frame.is_corrupt else frame
+            yield frame
 
 
 def _open(url: str, name: str, options: dict[str, str], timeout_s: float | None) -> Any:
