@@ -10,6 +10,8 @@ from PIL import Image, ImageOps
 
 Resize = Literal["letterbox", "stretch"]
 
+PAD_LEVEL = 127  # of 255, around a letterboxed picture
+
 # What Pillow raises for bytes that are no picture, a damaged one, or one too large to be honest.
 DECODE_ERRORS = (
     OSError,
@@ -29,7 +31,7 @@ def decode_picture(encoded: bytes, size: tuple[int, int], resize: Resize) -> NDA
     Args:
         encoded: a picture file in any format that Pillow reads.
         size: (height, width) of the result in pixels.
-        resize: "stretch" ignores the aspect ratio, "letterbox" keeps it and pads with black.
+        resize: "stretch" ignores the aspect ratio, "letterbox" keeps it and pads with grey.
 
     Raises:
         One of `DECODE_ERRORS`: the bytes are no usable picture.
@@ -41,8 +43,19 @@ def decode_picture(encoded: bytes, size: tuple[int, int], resize: Resize) -> NDA
         if resize == "stretch":
             picture = picture.resize((width, height), Image.Resampling.BILINEAR)
         else:
-            picture = ImageOps.pad(picture, (width, height), Image.Resampling.BILINEAR)
+            picture = _letterbox(picture, width, height)
     return np.asarray(picture)
+
+
+def _letterbox(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Scale to fit inside and centre on grey, to the pixel as readers do with regions."""
+    factor = min(width / picture.width, height / picture.height)
+    fitted_width = min(width, max(1, round(picture.width * factor)))
+    fitted_height = min(height, max(1, round(picture.height * factor)))
+    scaled = picture.resize((fitted_width, fitted_height), Image.Resampling.BILINEAR)
+    boxed = Image.new("RGB", (width, height), (PAD_LEVEL, PAD_LEVEL, PAD_LEVEL))
+    boxed.paste(scaled, ((width - fitted_width) // 2, (height - fitted_height) // 2))
+    return boxed
 
 
 def _to_rgb(picture: Image.Image) -> Image.Image:

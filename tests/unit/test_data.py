@@ -10,7 +10,9 @@ from PIL import Image
 
 from dart_stream.data import decode_picture, has_split, load_split, stratified_split
 from dart_stream.data.augment import Augmentation, Normalisation, augmented_batch
+from dart_stream.data.decode import PAD_LEVEL
 from dart_stream.errors import DataError
+from pipeline.regions import crop
 
 
 def encoded(pixels, **options):
@@ -145,8 +147,16 @@ class TestDecoding:
         assert (decode_picture(wide, (8, 8), "stretch") == 80).all()
         boxed = decode_picture(wide, (8, 8), "letterbox")
         assert (boxed[2:6] == 80).all()
-        assert (boxed[:2] == 0).all()
-        assert (boxed[6:] == 0).all()
+        assert (boxed[:2] == PAD_LEVEL).all()
+        assert (boxed[6:] == PAD_LEVEL).all()
+
+    @pytest.mark.parametrize("size", [(4, 8), (9, 5), (31, 32), (1, 40), (33, 7)])
+    def test_letterbox_places_pictures_where_readers_place_regions(self, size):
+        x, y, width, height = crop.Cropper((32, 32), "letterbox")._place(size[1], size[0])
+        boxed = decode_picture(plain(80, size), (32, 32), "letterbox")
+        expected = np.full((32, 32, 3), crop.PAD_LEVEL, np.uint8)
+        expected[y : y + height, x : x + width] = 80
+        assert (boxed == expected).all()
 
 
 class TestSplit:
