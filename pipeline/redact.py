@@ -8,7 +8,7 @@ HIDDEN: Final = "***"
 # Greedy up to the last @ before the path: a password may itself hold an unescaped @.
 _USER_INFO: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)[^/?#\s]*@", re.IGNORECASE)
 _SECRET_PARAMETER: Final = re.compile(
-    r"(?P<name>[?&;#]\w*(?:token|passw|pwd|secret|key|auth|sig|credential|session)[\w.-]*=)[^&;#\s]*",
+    r"(?P<name>[?&;#][\w.-]*(?:token|passw|pwd|secret|key|auth|sig|credential|session)[\w.-]*=)[^&;#\s]*",
     re.IGNORECASE,
 )
 _SHORT_PARAMETER: Final = re.compile(

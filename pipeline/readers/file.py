@@ -198,7 +198,11 @@ class FileReader(Reader):
         )
 
     def _scan(self, location: str) -> Scan | None:
-        with closing(self._open(location)) as video:
+        try:
+            video = self._open(location)
+        except SourceError:
+            return None  # playing it will say why
+        with closing(video):
             return None if video.endless else scan(video)
 
     def _last_before_start(self) -> ResumePoint | None:

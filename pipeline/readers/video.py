@@ -69,6 +69,7 @@ class Video:
         self._stream.codec_context.thread_type = "AUTO"
         self._start: int | None = self._stream.start_time
         self._last_s: float | None = None
+        self._last_duration_s = 0.0
 
     @property
     def period_s(self) -> float:
@@ -133,15 +134,17 @@ class Video:
         if self.failure is not None:
             return f"file ends early: {self.failure}"
         expected_s = self._promised_s()
-        missing_s = 0.0 if expected_s is None else expected_s - self.length_s
-        if missing_s < 0.5 * self.period_s:
+        if expected_s is None:
             return None
+        reached_s = self.length_s - self.period_s + self._last_duration_s
         frames = self._stream.frames
-        if frames > pictures:
-            return f"file ends early: expected {frames} frames, got {pictures}"
-        if missing_s < max(1.0, 2 * self.period_s):
-            return None  # a length without a count of frames is often rounded up
-        return f"file ends early: expected {expected_s:.1f} s, got {self.length_s:.1f} s"
+        if frames:  # a trimmed file holds more frames than it shows, but within its length
+            short = pictures < frames and expected_s - reached_s > 0.5 * self.period_s
+            got = f"expected {frames} frames, got {pictures}"
+        else:  # a length without a count of frames is often rounded up
+            short = expected_s - reached_s > max(1.0, 2 * self.period_s)
+            got = f"expected {expected_s:.1f} s, got {reached_s:.1f} s"
+        return f"file ends early: {got}" if short else None
 
     def close(self) -> None:
         """Release the decoder and the file; harmless when called twice."""
@@ -181,6 +184,8 @@ class Video:
                 self._start = frame.pts
             pts_s = self.seconds(frame.pts)
         self._last_s = max(pts_s, self._last_s or 0.0)
+        own_s = float((frame.duration or 0) * self._stream.time_base)
+        self._last_duration_s = max(own_s, self.period_s)
         return self._last_s
 
     def _promised_s(self) -> float | None:
@@ -218,6 +223,8 @@ def _open(url: str, name: str, options: dict[str, str], timeout_s: float | None)
 
 def _why_unreadable(url: str) -> str:
     """The commonest reasons in words, because FFmpeg says the same of all of them."""
+    if not url.startswith("file:"):
+        return "expected a video stream, got no usable answer; check address, path and credentials"
     path = Path(url.removeprefix("file:"))
     head = _first_bytes(path)
     if path.is_file() and not head:

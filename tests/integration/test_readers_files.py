@@ -116,6 +116,13 @@ def test_one_unreadable_file_of_a_pattern_is_named_and_passed_over(tmp_path):
     assert reader.end_reason.startswith(f"{tmp_path}/2.mp4: expected a video")
 
 
+def test_a_long_last_picture_is_not_a_missing_part(tmp_path):
+    for name in ("clip.mp4", "clip.mkv"):
+        reader, frames = read(write(tmp_path / name, 3, times=[0, 100, 101]))
+        assert len(frames) == 3
+        assert reader.end_reason == "complete"
+
+
 def test_a_loop_ends_when_its_file_vanishes(tmp_path):
     path = write(tmp_path / "clip.mp4", 10)
     reader = open_reader(SourceConfig(uri=str(path), loop=True))
@@ -205,6 +212,15 @@ def test_a_resume_point_that_does_not_fit_the_timestamps_falls_back_to_counting(
     _, frames = read(write(tmp_path / "clip.mp4", 30), ResumePoint(20, 99.0))
     assert [frame.index for frame in frames] == list(range(21, 30))
     assert min(decoded) == 0.0
+
+
+def test_a_pattern_with_an_unreadable_file_is_resumed_all_the_same(tmp_path):
+    write(tmp_path / "1.mp4", 10)
+    (tmp_path / "2.mp4").write_bytes(b"no video" * 50)
+    write(tmp_path / "3.mp4", 10)
+    _, whole = read(tmp_path / "*.mp4")
+    _, rest = read(tmp_path / "*.mp4", ResumePoint(14, whole[14].pts_s))
+    assert [(f.index, f.pts_s) for f in rest] == [(f.index, f.pts_s) for f in whole[15:]]
 
 
 def test_resuming_after_the_last_frame_gives_nothing(tmp_path):
