@@ -45,7 +45,7 @@ def execute(args: argparse.Namespace) -> int:
     """
     from pipeline.cli.train_progress import TrainProgress
 
-    task = _Task(args.arch, args.data, args.out, _recipe(args))
+    task = _Task(args.arch, args.data, args.out, _recipe(args), _command(args))
     _require_free(args.out)
     with TrainProgress(quiet=args.quiet) as progress:
         finished = _train(task, progress)
@@ -62,6 +62,7 @@ class _Task:
     data: Path
     out: Path
     recipe: "Recipe"
+    command: str
 
 
 def _recipe(args: argparse.Namespace) -> "Recipe":
@@ -104,7 +105,7 @@ def _train(task: _Task, progress: "TrainProgress") -> "FinishedModel":
         name=task.out.resolve().name,
         family=task.family,
         data=f"{task.data.name}: {len(pictures)} pictures of {len(pictures.classes)} classes",
-        command=_command(task),
+        command=task.command,
     )
     return finish_model(task.out, trainer, origin, pictures.classes, test)
 
@@ -158,10 +159,14 @@ def _trainer(task: _Task, pictures: "Pictures") -> "Trainer":
     return Trainer(network, recipe, train, validation, task.out / "training")
 
 
-def _command(task: _Task) -> str:
+def _command(args: argparse.Namespace) -> str:
     """The command as it can be typed elsewhere: names instead of this machine's folders."""
-    words = ["dart-stream", "train", "--arch", task.family, "--data", task.data.name]
-    return shlex.join([*words, "--epochs", str(task.recipe.epochs), "--out", task.out.name])
+    words = ["dart-stream", "train", "--arch", args.arch, "--data", args.data.name]
+    if args.recipe is not None:
+        words += ["--recipe", args.recipe.name]
+    if args.epochs is not None:
+        words += ["--epochs", str(args.epochs)]
+    return shlex.join([*words, "--out", args.out.name])
 
 
 def _report(out: Path, finished: "FinishedModel") -> list[str]:

@@ -77,11 +77,16 @@ def test_same_command_again_trains_no_further_and_writes_the_same(run, tmp_path,
     assert "resuming after epoch 2 of 2" in capsys.readouterr().err
 
 
-def test_description_names_no_folder_of_this_machine(run, tmp_path):
+def test_description_names_no_folder_of_this_machine(run, data, tmp_path):
     run("--epochs", "1")
     text = (tmp_path / "model" / "model.json").read_text()
     assert str(tmp_path) not in text
-    assert json.loads(text)["recipe"]["epochs"] == 1
+    body = json.loads(text)
+    assert body["recipe"]["epochs"] == 1
+    assert body["figures"]["conditions"]["command"] == (
+        f"dart-stream train --arch dartnet --data {data.name} --recipe recipe.yaml "
+        "--epochs 1 --out model"
+    )
 
 
 def test_damaged_pictures_are_named(run, data, tmp_path, capsys):
