@@ -8,6 +8,8 @@ from pipeline.redact import redact
     [
         ("rtsp://user:pass@camera:554/stream", "rtsp://***@camera:554/stream"),
         ("rtsp://user@camera/stream", "rtsp://***@camera/stream"),
+        ("rtsp://user:p/w#1?@camera/s", "rtsp://***@camera/s"),
+        ("http://host:8080/user@home/v.mp4", "http://host:8080/user@home/v.mp4"),
         ("RTSPS://u:p@ss@w0rd@camera/s", "RTSPS://***@camera/s"),
         ("http://host/v.mjpg?token=abc&fps=5", "http://host/v.mjpg?token=***&fps=5"),
         ("http://host/v?user=me&password=x%26y", "http://host/v?user=***&password=***"),
