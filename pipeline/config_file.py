@@ -3,6 +3,7 @@
 Precedence: command line > environment (`DART_SECTION__KEY`) > file > default.
 """
 
+import copy
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -53,6 +54,7 @@ class LoadedConfig:
 def load_config(
     path: Path | None = None,
     *,
+    base: Mapping[str, Any] | None = None,
     sources: Iterable[str] = (),
     overrides: Iterable[str] = (),
     environment: Mapping[str, str] | None = None,
@@ -60,7 +62,8 @@ def load_config(
     """Read, merge and check a configuration.
 
     Args:
-        path: YAML file, or None for defaults.
+        path: YAML file, or None for `base`.
+        base: Plain tree in the place of a file's; it is copied. None takes the defaults.
         sources: `[NAME=]URI`, added to (or replacing) the file's sources.
         overrides: `a.b=value`, the value read as YAML.
         environment: Of `DART_SECTION__KEY` and `${NAME}`; the process's own by default.
@@ -69,7 +72,7 @@ def load_config(
         ConfigError: One line that names the key, what was expected and what came.
     """
     environment = os.environ if environment is None else environment
-    plain = _read_yaml(path) if path is not None else {}
+    plain = _read_yaml(path) if path is not None else copy.deepcopy(dict(base or {}))
     for key, text in _environment_overrides(environment):
         _set(plain, key, text)
     for override in overrides:
