@@ -1,0 +1,16 @@
+"""Fixtures for the whole suite."""
+
+import threading
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left_behind():
+    """A test that leaves a stage running would disturb the next one."""
+    before = set(threading.enumerate())
+    yield
+    left = [t for t in threading.enumerate() if t not in before and "/" in t.name]
+    for thread in left:
+        thread.join(timeout=5)
+    assert [t.name for t in left if t.is_alive()] == []

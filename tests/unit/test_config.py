@@ -1,0 +1,132 @@
+"""Configuration: what is accepted, what is refused and in which words."""
+
+import pytest
+
+from pipeline.config import CustomSinkConfig, ZoneRegions
+from pipeline.config_file import load_config
+from pipeline.errors import ConfigError
+
+
+def load(text="", tmp_path=None, **options):
+    path = None
+    if tmp_path is not None:
+        path = tmp_path / "c.yaml"
+        path.write_text(text)
+    return load_config(path, **({"environment": {}} | options)).config
+
+
+def test_a_source_alone_runs_on_defaults():
+    config = load(sources=["clips/car park.mp4"])
+    assert list(config.sources) == ["car-park"]
+    assert config.model.name == "default"
+    assert config.runtime.type == "processes"
+
+
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("lot=a.mp4", "lot"),
+        ("0", "cam0"),
+        ("rtsp://user:p@cam.local/stream1?x=1", "stream1"),
+        ("images:///data/cats/", "cats"),
+        ("webcam://0", "cam0"),
+        ("/dev/video0", "video0"),
+    ],
+)
+def test_a_source_gets_a_readable_name(uri, name):
+    assert list(load(sources=[uri]).sources) == [name]
+
+
+def test_two_sources_of_one_file_get_two_names():
+    assert list(load(sources=["a.mp4", "x/a.mp4"]).sources) == ["a", "a-2"]
+
+
+def test_the_command_line_beats_the_environment_beats_the_file(tmp_path):
+    text = "sources: {a: {uri: a.mp4, stride: 2}}\nruntime: {workers: 2, credits: 2, max_batch: 2}"
+    config = load(
+        text,
+        tmp_path,
+        environment={"DART_RUNTIME__WORKERS": "3", "DART_RUNTIME__CREDITS": "3"},
+        overrides=["runtime.workers=4", "sources.a.loop=true"],
+    )
+    runtime = config.runtime
+    assert (runtime.workers, runtime.credits, runtime.max_batch) == (4, 3, 2)
+    assert (config.sources["a"].stride, config.sources["a"].loop) == (2, True)
+
+
+def test_yaml_words_mean_what_they_say(tmp_path):
+    text = "sources: {on: {uri: off, start: 1e1}}\nseed: 3"
+    source = load(text, tmp_path).sources["on"]
+    assert (source.uri, source.start) == ("off", 10.0)
+
+
+def test_zones_and_sinks_of_ones_own_are_understood(tmp_path):
+    text = """
+sources:
+  lot:
+    uri: a.mp4
+    regions: {type: zones, zones: {gate: [0.1, 0.2, 0.5, 0.9], yard: [[0, 0], [1, 0], [0, 1]]}}
+sinks: [{type: jsonl}, {type: custom, class: "m:C", options: {k: 1}}]
+"""
+    config = load(text, tmp_path)
+    regions = config.sources["lot"].regions
+    assert isinstance(regions, ZoneRegions)
+    assert regions.zones["gate"] == [0.1, 0.2, 0.5, 0.9]
+    assert config.sinks[1] == CustomSinkConfig(cls="m:C", options={"k": 1})
+
+
+def test_a_secret_comes_from_the_environment_and_is_not_in_the_plain_form():
+    loaded = load_config(
+        None, sources=["cam=rtsp://u:${PASSWORD}@h/s"], environment={"PASSWORD": "geheim"}
+    )
+    assert loaded.config.sources["cam"].uri == "rtsp://u:geheim@h/s"
+    assert "geheim" not in str(loaded.plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        (
+            "sources: {a: {uri: x, strid: 2}}",
+            r"sources\.a\.strid: unknown key; did you mean 'stride'",
+        ),
+        ("source: {a: {uri: x}}", r"source: unknown key; did you mean 'sources'"),
+        ("sources: {a: {uri: x}}\nzzz: 1", r"zzz: unknown key; known keys: "),
+        ("sources: {a: {uri: x, stride: two}}", r"sources\.a\.stride: expected `int`, got `str`"),
+        ("sources: {a: {uri: x, stride: 0}}", r"sources\.a\.stride: expected `int` >= 1"),
+        ("sources: {a: {stride: 1}}", r"sources\.a: object missing required field `uri`"),
+        (
+            "sources: {a: {uri: x, on_full: wait}}",
+            r"sources\.a\.on_full: invalid enum value 'wait'",
+        ),
+        ("sources: {a b: {uri: x}}", r"sources: expected a name .* got 'a b'"),
+        ("sources: {a: {uri: x}}\nruntime: {type: fibres}", r"runtime\.type: invalid enum value"),
+        ("sources: {a: {uri: x}}\nsinks: [{type: jsn}]", r"sinks\[0\]\.type: invalid value 'jsn'"),
+        (
+            "sources: {a: {uri: x}}\nsinks: [{type: jsonl, fil: b}]",
+            r"sinks\[0\]\.fil: unknown key; did you mean 'file'",
+        ),
+        (
+            "sources: {a: {uri: x}}\npolicy: {thresholds: [1.5]}",
+            r"policy\.thresholds\[0\]: expected `float` < 1",
+        ),
+        ("sources: {a: {uri: 'r://${NO_SUCH}'}}", r"sources\.a\.uri: .* NO_SUCH is not set"),
+        ("sources: {}", "sources: expected at least one, got none"),
+        ("sources: [a]", "sources: expected names and settings, got list"),
+        ("- a", "expected keys and values, got list"),
+        ("a: [", "not YAML"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_path(tmp_path, text, match):
+    with pytest.raises(ConfigError, match=match):
+        load(text, tmp_path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="expected a configuration file, found none"):
+        load_config(tmp_path / "none.yaml")
+
+
+def test_an_override_needs_a_value():
+    with pytest.raises(ConfigError, match=r"--set: expected KEY=VALUE, got 'runtime\.workers'"):
+        load(sources=["a"], overrides=["runtime.workers"])
