@@ -71,6 +71,7 @@ class _ReaderLoop:
             spec.source.on_full or ("latest" if self._reader.live else "block"),
             max_age_s=spec.source.max_age,
             counters=spec.counters,
+            is_live=self._reader.live,
             wake=lambda: _signal(self._wake),
         )
 
@@ -101,9 +102,11 @@ class _ReaderLoop:
                 if not self._buffer.put(frame):
                     return
         except Exception as error:  # noqa: BLE001  # handed to the sending thread, which raises it
-            self._buffer.finish("failed", error)
+            self._buffer.finish("failed", failure=error)
             return
-        self._buffer.finish(self._reader.end_reason)
+        self._buffer.finish(
+            self._reader.end_reason, left_out=(self._reader.skipped, self._reader.corrupt)
+        )
 
     def _serve(self) -> None:
         while not self._stopping.is_set():

@@ -27,6 +27,8 @@ from pipeline.messages import (
 from pipeline.specs import WorkerSpec
 from pipeline.transport import Context, Link
 
+_WARM_BATCHES = (1, 2, 3, 4, 6, 8)
+
 log = logging.getLogger(__name__)
 
 
@@ -85,7 +87,8 @@ class Classifier:
             else DifficultyTables.from_dict(self._info.difficulty)
         )
         self._policies: dict[int, Policy] = {}
-        self._warm_up()
+        # The first pass at a batch size compiles kernels: better now than in a frame's latency.
+        self.engine.warm_up(_WARM_BATCHES)
 
     def learn_policy(self, message: PolicyBody) -> None:
         """Keep a policy under its number."""
@@ -129,15 +132,6 @@ class Classifier:
         if len(blob) != expected:
             raise PeerError(f"batch {batch.batch}: expected {expected} bytes, got {len(blob)}")
         return np.frombuffer(blob, dtype=np.uint8).reshape(batch.regions, height, width, 3)
-
-    def _warm_up(self) -> None:
-        """First calls compile and allocate; better now than in a frame's latency."""
-        height, width = self._info.input_size
-        for regions in (1, 8):
-            images = np.zeros((regions, height, width, 3), dtype=np.uint8)
-            self.engine.all_exits(images)
-            if self._tables is not None:
-                self._tables.score(images)
 
 
 def staged_model(info: ModelInfo, network: object) -> StagedModel:

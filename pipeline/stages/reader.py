@@ -27,6 +27,14 @@ class FrameBuffer:
 
     With `block` the decoder waits; otherwise it goes on and a frame is dropped by policy, before
     anything is spent on cropping it. The account covers settled frames only: sent or dropped.
+
+    Args:
+        on_full: What happens to a frame when there is no room.
+        max_age_s: A frame that has waited longer is dropped when its turn comes.
+        counters: The account where an earlier reader of this source left off.
+        is_live: A live source counts what it skips from its own start, a recorded one from the
+            source's; corrupt packets are counted from the reader's start by both.
+        wake: Called when the sending thread has something to do.
     """
 
     def __init__(
@@ -35,6 +43,7 @@ class FrameBuffer:
         *,
         max_age_s: float | None = None,
         counters: Counters | None = None,
+        is_live: bool = False,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         start = counters if counters is not None else Counters()
@@ -44,6 +53,8 @@ class FrameBuffer:
         self._held: deque[Frame] = deque()
         self._captured = start.captured
         self._dropped = Counter(start.dropped)
+        self._skipped_before = start.skipped if is_live else 0
+        self._corrupt_before = start.corrupt
         self._skipped, self._corrupt = start.skipped, start.corrupt
         self._room = threading.Condition()
         self._wake = wake
@@ -60,7 +71,7 @@ class FrameBuffer:
                 self._room.wait()
             if self._stopped:
                 return False
-            self._skipped, self._corrupt = frame.skipped, frame.corrupt
+            self._note(frame.skipped, frame.corrupt)
             self._make_room(frame)
         self._wake()
         return True
@@ -70,9 +81,23 @@ class FrameBuffer:
         with self._room:
             return self._room.wait_for(lambda: self._stopped, timeout=seconds)
 
-    def finish(self, reason: str, failure: BaseException | None = None) -> None:
-        """No frame follows."""
+    def finish(
+        self,
+        reason: str,
+        *,
+        left_out: tuple[int, int] | None = None,
+        failure: BaseException | None = None,
+    ) -> None:
+        """No frame follows.
+
+        Args:
+            reason: `complete`, or what broke off.
+            left_out: Skipped and corrupt in all, with those after the last frame.
+            failure: What broke the decoding thread.
+        """
         with self._room:
+            if left_out is not None:
+                self._note(*left_out)
             self._end, self._failure = reason, failure
         self._wake()
 
@@ -88,7 +113,12 @@ class FrameBuffer:
                 if self._is_stale(frame, now_ns):
                     self._dropped["max_age"] += 1
                     continue
-                return Taken(frame, self._counters(frame.skipped, frame.corrupt))
+                return Taken(
+                    frame,
+                    self._counters(
+                        self._skipped_before + frame.skipped, self._corrupt_before + frame.corrupt
+                    ),
+                )
             return None
 
     def stop(self) -> None:
@@ -125,6 +155,10 @@ class FrameBuffer:
     @property
     def _is_full(self) -> bool:
         return len(self._held) >= self._capacity
+
+    def _note(self, skipped: int, corrupt: int) -> None:
+        self._skipped = self._skipped_before + skipped
+        self._corrupt = self._corrupt_before + corrupt
 
     def _make_room(self, frame: Frame) -> None:
         if self._is_full and self._on_full == "drop_newest":

@@ -107,5 +107,18 @@ def test_the_end_is_known_only_after_the_last_frame_is_taken():
 def test_a_broken_decoder_is_reported():
     buffer = FrameBuffer("block")
     error = RuntimeError("decoder")
-    buffer.finish("failed", error)
+    buffer.finish("failed", failure=error)
     assert buffer.failure is error
+
+
+def test_what_was_left_out_after_the_last_frame_is_in_the_final_account():
+    buffer = FrameBuffer("block")
+    buffer.finish("complete", left_out=(7, 2))
+    assert buffer.counters == Counters(0, {}, 7, 2)
+
+
+@pytest.mark.parametrize(("is_live", "skipped"), [(False, 5), (True, 105)])
+def test_a_successor_goes_on_with_the_account(is_live, skipped):
+    buffer = FrameBuffer("block", counters=Counters(10, {}, 100, 3), is_live=is_live)
+    buffer.put(Picture(0, skipped=5, corrupt=1))
+    assert buffer.take(0).counters == Counters(11, {}, skipped, 4)
