@@ -1,0 +1,177 @@
+"""Real ZeroMQ sockets: what arrives, what is refused, who is gone."""
+
+import pytest
+import zmq
+
+from pipeline.errors import PeerError
+from pipeline.messages import Credit, Goodbye, Hello, Stop, encode
+from pipeline.snapshot import LatencySnap, Ledger, PolicySnap, PowerSnap, Snapshot
+from pipeline.transport import (
+    HubSocket,
+    Link,
+    Received,
+    SnapshotFeed,
+    decode_snapshot,
+    encode_snapshot,
+    new_context,
+)
+
+WAIT_MS = 5_000
+
+
+@pytest.fixture
+def context():
+    context = new_context()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture(params=["ipc", "inproc"])
+def endpoints(request, tmp_path):
+    if request.param == "ipc":
+        return f"ipc://{tmp_path}/hub", f"ipc://{tmp_path}/telemetry"
+    return "inproc://hub", "inproc://telemetry"
+
+
+@pytest.fixture
+def hub(context, endpoints):
+    hub = HubSocket(context, *endpoints)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def connect(context, endpoints):
+    links = []
+
+    def _connect(identity):
+        links.append(Link(context, endpoints[0], identity))
+        return links[-1]
+
+    yield _connect
+    for link in links:
+        link.close(linger_ms=0)
+
+
+def arrived(hub, count):
+    got = []
+    while len(got) < count:
+        before = len(got)
+        hub.wait(WAIT_MS)
+        got += hub.receive()
+        assert len(got) > before, f"nothing came within {WAIT_MS} ms"
+    return got
+
+
+def test_a_message_and_its_pixels_arrive_with_the_senders_name(hub, connect):
+    connect("reader/a#0").send(Hello("reader", "a", 1), b"pixels")
+    assert arrived(hub, 1) == [Received("reader/a#0", Hello("reader", "a", 1), b"pixels")]
+
+
+def test_the_hub_answers_each_by_name(hub, connect):
+    links = {name: connect(name) for name in ("x", "y")}
+    for link in links.values():
+        link.send(Goodbye())
+    arrived(hub, 2)
+    assert hub.send("x", Credit(3))
+    assert hub.send("y", Stop(), b"z")
+    assert links["x"].receive(WAIT_MS) == (Credit(3), b"")
+    assert links["y"].receive(WAIT_MS) == (Stop(), b"z")
+
+
+def test_sending_to_nobody_is_noticed(hub):
+    assert hub.send("worker/0#9", Stop()) is False
+
+
+def test_waiting_in_vain_ends(connect):
+    assert connect("x").receive(10) is None
+    assert connect("y").receive(0) is None
+
+
+@pytest.mark.parametrize("parts", [[b"\xc1", b""], [b""], [b"a", b"b", b"c"], [b"\x00" * 100, b""]])
+def test_a_malformed_message_is_refused_and_the_next_one_is_not(
+    hub, connect, context, endpoints, parts
+):
+    stranger = context.socket(zmq.DEALER)
+    stranger.connect(endpoints[0])
+    try:
+        stranger.send_multipart(parts)
+        (refused,) = arrived(hub, 1)
+        assert isinstance(refused, PeerError)
+        assert hub.refused == 1
+        connect("x").send(Goodbye())
+        assert [got.message for got in arrived(hub, 1)] == [Goodbye()]
+    finally:
+        stranger.close(linger=0)
+
+
+def test_what_the_hub_sends_is_checked_too(hub, connect, context):
+    link = connect("x")
+    link.send(Goodbye())
+    arrived(hub, 1)
+    hub._router.send_multipart([b"x", encode(Goodbye()), b""])
+    with pytest.raises(PeerError, match="Goodbye"):
+        link.receive(WAIT_MS)
+
+
+def test_a_slow_monitor_sees_the_newest_snapshot(hub, context, endpoints, make_snapshot):
+    feed = SnapshotFeed(context, endpoints[1])
+    try:
+        first = None
+        while first is None:  # until the subscription has reached the publisher
+            hub.publish(make_snapshot(0))
+            first = feed.newest(20)
+        for number in range(1, 6):
+            hub.publish(make_snapshot(number))
+        last = first
+        while last.regions < 5:
+            newer = feed.newest(WAIT_MS)
+            assert newer is not None
+            assert newer.regions >= last.regions
+            last = newer
+    finally:
+        feed.close()
+
+
+def test_a_snapshot_survives_the_wire(make_snapshot):
+    snapshot = make_snapshot(3)
+    assert decode_snapshot(encode_snapshot(snapshot)) == snapshot
+
+
+@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x80", b"\x91\x01"])
+def test_a_broken_snapshot_is_refused(body):
+    with pytest.raises(PeerError, match="snapshot"):
+        decode_snapshot(body)
+
+
+@pytest.fixture
+def make_snapshot():
+
+    def make(regions):
+        return Snapshot(
+            run="r",
+            state="running",
+            time_s=1.0,
+            uptime_s=0.0,
+            model="m",
+            num_exits=2,
+            sources=[],
+            workers=[],
+            policy=PolicySnap(version=1, kind="full", thresholds=[]),
+            fps=1.0,
+            regions_per_s=1.0,
+            regions=regions,
+            latency_ms=LatencySnap(),
+            exits=[0.5, 0.5],
+            recent_exits=[0.5, 0.5],
+            difficulty=[0.1] * 10,
+            macs_fraction=None,
+            recent_macs_fraction=None,
+            ledger=Ledger(),
+            power=PowerSnap(),
+            restarts=0,
+            alarms=[],
+            log=[],
+        )
+
+    return make

@@ -1,0 +1,52 @@
+"""The command line is frozen: a new flag is a decision, not an accident."""
+
+import argparse
+
+import pytest
+
+from pipeline.cli.main import build_parser, main
+
+FLAGS = {
+    "run": ["config", "--source", "--out", "--resume", "--headless", "--set"],
+    "demo": ["--seconds", "--out", "--set"],
+    "validate": ["config"],
+    "doctor": [],
+    "models": [],
+    "train": ["--arch", "--data", "--out", "--recipe", "--epochs", "--quiet"],
+}
+
+
+def commands():
+    action = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return action.choices
+
+
+def flags_of(parser):
+    return [
+        (action.option_strings or [action.dest])[-1]
+        for action in parser._actions
+        if not isinstance(action, argparse._HelpAction)
+    ]
+
+
+def test_the_commands_are_those_documented():
+    assert set(commands()) == {*FLAGS, "bench"}
+
+
+@pytest.mark.parametrize("command", FLAGS)
+def test_no_flag_comes_or_goes_unnoticed(command):
+    assert flags_of(commands()[command]) == FLAGS[command]
+
+
+def test_version_is_printed(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("dart-stream ")
+
+
+def test_an_unknown_command_is_refused(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["rum"])
+    assert end.value.code == 2
+    assert "rum" in capsys.readouterr().err
