@@ -79,6 +79,10 @@ class _ReaderLoop:
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
         self._link.watch(self._woken)
+        if not self._reader.live:
+            # A file can wait until somebody wants its frames; a clip that plays as a camera then
+            # loses none while the workers start.
+            self._await_credit()
         decoding = threading.Thread(target=self._decode, name="decode", daemon=True)
         decoding.start()
         try:
@@ -116,6 +120,12 @@ class _ReaderLoop:
                 raise self._buffer.failure
             if self._buffer.end is not None:
                 return
+            if self._hear(timeout_ms=200):
+                return
+
+    def _await_credit(self) -> None:
+        while not self._credits and not self._stopping.is_set():
+            self._report()
             if self._hear(timeout_ms=200):
                 return
 
@@ -176,7 +186,7 @@ class _ReaderLoop:
 
     def _end(self) -> None:
         reason = self._buffer.end or "stopped"
-        if reason != "complete":
+        if reason not in {"complete", "stopped"}:
             log.warning("%s", reason)
         self._link.send(SourceEnded(self._spec.name, reason, self._buffer.counters))
         deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S

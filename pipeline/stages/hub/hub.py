@@ -210,8 +210,8 @@ class Hub:
         if message.schema != SCHEMA_VERSION:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
         if role == "reader":
-            self.sources[name].credits_due = 0
-            self._send(peer, Credit(max(0, self.plan.credits - len(self.sources[name].window))))
+            source = self.sources[name]
+            source.credits_due = max(0, self.plan.credits - len(source.window))
             if self._is_stopping:
                 self._send(peer, Stop())
         elif role == "worker":
@@ -412,6 +412,9 @@ class Hub:
 
     def _grant_credits(self) -> None:
         if any(sink.is_full for sink in self.sinks.values()):
+            return
+        if not any(worker.ready for worker in self.workers.values()):
+            # Frames would only grow old here; a camera's are dropped where they cost nothing.
             return
         for identity, (role, name) in self._roles.items():
             if (
