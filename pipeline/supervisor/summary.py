@@ -53,7 +53,10 @@ def make_summary(
         "policy_versions": [plan.policy.version],
         "alarms": state.alarms,
         "restarts": state.restarts,
-        "sources": {source.name: _source(source, duration_s) for source in hub.sources.values()},
+        "sources": {
+            source.name: _source(source, duration_s, plan.model.num_exits)
+            for source in hub.sources.values()
+        },
         "workers": {
             worker.name: {
                 "description": worker.description,
@@ -77,7 +80,7 @@ def make_summary(
     }
 
 
-def _source(source: SourceTrack, duration_s: float) -> dict[str, Any]:
+def _source(source: SourceTrack, duration_s: float, num_exits: int) -> dict[str, Any]:
     regions = sum(source.exit_counts.values())
     return {
         "state": source.state,
@@ -85,7 +88,7 @@ def _source(source: SourceTrack, duration_s: float) -> dict[str, Any]:
         "frames": _frames(msgspec.to_builtins(source.ledger)),
         "regions": regions,
         "fps": round(source.processed / duration_s, 3) if duration_s > 0 else None,
-        "exits": [source.exit_counts[k] / regions for k in range(max(source.exit_counts) + 1)]
+        "exits": [round(source.exit_counts[k] / regions, 6) for k in range(num_exits)]
         if regions
         else None,
     }

@@ -32,7 +32,8 @@ def percent(share: float | None, digits: int = 0) -> str:
     """A share of 1 as per cent."""
     if share is None or not math.isfinite(share):
         return MISSING
-    return f"{100 * share:.{digits}f} %"
+    # Adding 0 turns a rounded -0 into 0.
+    return f"{round(100 * share, digits) + 0:.{digits}f} %"
 
 
 def saved(macs_fraction: float | None) -> str:
