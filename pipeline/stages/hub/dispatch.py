@@ -43,4 +43,7 @@ class Dispatcher:
     def put_back(self, tasks: list[RegionTask], sources: dict[str, SourceTrack]) -> None:
         """Return regions that were never begun to the head of their queues, in order."""
         for task in reversed(tasks):
-            sources[task.frame.message.source].waiting.appendleft(task)
+            if task.deaths:
+                self._alone.appendleft(task)
+            else:
+                sources[task.frame.message.source].waiting.appendleft(task)

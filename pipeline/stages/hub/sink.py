@@ -45,7 +45,8 @@ class SinkTrack:
     def said_hello(self, identity: str, held: dict[str, Key]) -> None:
         """A new incarnation; `held` is the last key it has per source."""
         self.identity, self.num_sent, self.close_sent = identity, 0, False
-        self.held = held
+        # It looked only behind `offset`; what an earlier incarnation held, it holds too.
+        self.held |= held
         self.unacked = deque(item for item in self.unacked if not self._is_held(item[1]))
 
     def acknowledged(self, seq: int, offset: int) -> None:
