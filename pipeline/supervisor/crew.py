@@ -198,6 +198,8 @@ class Crew:
         budget = self._budgets.setdefault(
             key, RestartBudget(runtime.max_restarts, runtime.restart_window_s)
         )
+        if free:
+            budget.refund()
         delay_s = 0.0 if free else budget.spend(now_s)
         if delay_s is None:
             self.given_up = (

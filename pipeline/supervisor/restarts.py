@@ -20,3 +20,8 @@ class RestartBudget:
         delay_s = 0.0 if not self._times_s else min(0.1 * 2 ** (len(self._times_s) - 1), 2.0)
         self._times_s.append(now_s)
         return delay_s
+
+    def refund(self) -> None:
+        """The last restart was not the child's fault."""
+        if self._times_s:
+            self._times_s.pop()

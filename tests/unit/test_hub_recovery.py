@@ -3,6 +3,8 @@
 from test_hub import Rig
 
 from pipeline.messages import Batch, Records, SinkAck
+from pipeline.stages.hub import Send
+from pipeline.supervisor.restarts import RestartBudget
 
 
 def regions_of(rig, peer):
@@ -52,3 +54,40 @@ def test_a_sink_restarted_after_a_resume_holds_what_it_held_before():
     rig.step()
     records = [r for a in rig.heard("sink/s#2", Records) for r in a.message.records]
     assert [(r["source"], r["frame"]) for r in records] == [("a", 4)]
+
+
+def test_poison_is_blamed_on_the_worker_once_it_answers_nothing_at_all():
+    rig = Rig()
+    for _ in range(3):
+        rig.frame()
+    free = []
+    for incarnation in range(4):
+        rig.step()
+        free.append(rig.hub.child_lost(f"worker/0#{incarnation}").by_poison)
+        rig.start("worker", "0", incarnation + 1)
+    assert free == [False, True, False, False]
+    rig.step()
+    assert rig.hub.sources["a"].dropped == {"poison": 3}
+
+
+def test_a_reader_that_has_not_said_hello_is_sent_nothing():
+    rig = Rig()
+    rig.frame()
+    rig.step()
+    rig.hub.child_lost("reader/a#0")
+    rig.hub.child_started("reader/a#1", "reader", "a")
+    rig.others.clear()
+    rig.answer()
+    rig.step()
+    rig.hub.stop()
+    rig.step()
+    assert [a for a in rig.others if isinstance(a, Send)] == []
+
+
+def test_a_restart_that_was_not_the_childs_fault_is_given_back():
+    budget = RestartBudget(max_restarts=1, window_s=60)
+    assert budget.spend(0.0) == 0.0
+    budget.refund()
+    assert budget.spend(1.0) == 0.0
+    assert budget.spend(2.0) is None
+    assert budget.spend(61.5) == 0.0

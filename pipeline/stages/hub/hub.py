@@ -64,7 +64,7 @@ class Loss:
     """What the death of a child meant."""
 
     by_poison: bool = False
-    """A region is to blame, and it is dropped: the restart is free."""
+    """A region is to blame, and it is dropped: its two restarts are free."""
 
 
 class Hub:
@@ -85,6 +85,8 @@ class Hub:
         self._next_batch = 0
         self._actions: list[Action] = []
         self._is_stopping = False
+        self._is_proven = True
+        """A batch was answered since the last poison: the fault was the region's."""
 
     # --- what the driver tells --------------------------------------------------------------------
 
@@ -101,8 +103,10 @@ class Hub:
             return self._worker_lost(self.workers[name])
         if role == "sink" and self.sinks[name].identity == identity:
             self.sinks[name].lost()
-        if role == "reader" and self.sources[name].ended is None:
-            self.sources[name].state = "restarting"
+        if role == "reader":
+            self.sources[name].reader = None
+            if self.sources[name].ended is None:
+                self.sources[name].state = "restarting"
         return Loss()
 
     def resume_source(
@@ -132,9 +136,9 @@ class Hub:
     def stop(self) -> None:
         """Drain: no new frames, everything accepted is finished."""
         self._is_stopping = True
-        for identity, (role, _) in self._roles.items():
-            if role == "reader":
-                self._actions.append(Send(identity, Stop()))
+        for source in self.sources.values():
+            if source.reader is not None:
+                self._send(source.reader, Stop())
 
     def receive(self, peer: str, message: ChildMessage, blob: bytes, now_ns: int) -> None:
         """Take a child's message.
@@ -211,6 +215,7 @@ class Hub:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
         if role == "reader":
             source = self.sources[name]
+            source.reader = peer
             source.credits_due = max(0, self.plan.credits - len(source.window))
             if self._is_stopping:
                 self._send(peer, Stop())
@@ -251,6 +256,7 @@ class Hub:
         for result in message.results:
             self._check(result)
         worker.finish(message.batch, now_ns)
+        self._is_proven = True
         worker.batches += 1
         worker.regions += len(head.tasks)
         worker.busy_ms += message.infer_ms
@@ -349,7 +355,10 @@ class Hub:
                 continue
             by_poison = True
             self._drop_region(task, "poison")
-        return Loss(by_poison)
+        # Poison after poison and no answer between: it is the worker that is broken.
+        loss = Loss(by_poison and self._is_proven)
+        self._is_proven = self._is_proven and not by_poison
+        return loss
 
     def _drop_region(self, task: RegionTask, reason: str) -> None:
         message = task.frame.message
@@ -416,14 +425,10 @@ class Hub:
         if not any(worker.ready for worker in self.workers.values()):
             # Frames would only grow old here; a camera's are dropped where they cost nothing.
             return
-        for identity, (role, name) in self._roles.items():
-            if (
-                role == "reader"
-                and self.sources[name].ended is None
-                and self.sources[name].credits_due
-            ):
-                self._send(identity, Credit(self.sources[name].credits_due))
-                self.sources[name].credits_due = 0
+        for source in self.sources.values():
+            if source.reader is not None and source.ended is None and source.credits_due:
+                self._send(source.reader, Credit(source.credits_due))
+                source.credits_due = 0
 
     def _watch_deadlines(self, now_ns: int) -> None:
         for worker in self.workers.values():

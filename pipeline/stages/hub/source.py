@@ -68,6 +68,8 @@ class SourceTrack:
     ended: SourceEnded | None = None
     end_recorded: bool = False
     state: str = "starting"
+    reader: str | None = None
+    """The incarnation of its reader that has said hello and lives."""
     frame_age_ms: float | None = None
     position_s: float | None = None
     exits: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_EXITS))
