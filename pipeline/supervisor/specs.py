@@ -4,6 +4,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from pipeline.config import ModelConfig
 from pipeline.specs import AnySpec, MonitorSpec, ReaderSpec, SinkSpec, WorkerSpec
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
@@ -42,7 +45,7 @@ class SpecFactory:
         if role == "worker":
             return WorkerSpec(
                 **base,
-                model=self._plan.config.model,
+                model=self._model(),
                 threads=self._plan.worker_threads,
                 input_size=self._plan.model.input_size,
             )
@@ -54,6 +57,12 @@ class SpecFactory:
                 offset=self._hub.sinks[name].offset,
             )
         return MonitorSpec(**(base | {"endpoint": self._telemetry}))
+
+    def _model(self) -> ModelConfig:
+        """The model's settings; a precision that a worker has measured out binds those after it."""
+        known = [worker.precision for worker in self._hub.workers.values() if worker.precision]
+        model = self._plan.config.model
+        return msgspec.structs.replace(model, precision=known[0]) if known else model
 
     def _reader(self, name: str, base: dict[str, Any]) -> ReaderSpec:
         source = self._hub.sources[name]

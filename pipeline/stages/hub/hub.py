@@ -223,6 +223,9 @@ class Hub:
             worker = self.workers[name]
             worker.identity, worker.ready = peer, True
             worker.description = str(message.about.get("description", ""))
+            worker.precision = (
+                str(message.about["precision"]) if "precision" in message.about else None
+            )
             self._send(peer, PolicyBody(self.plan.policy_version, self.plan.policy_body))
         elif role == "sink":
             self.sinks[name].said_hello(peer, _keys(message.about.get("keys", {}), peer))

@@ -26,6 +26,8 @@ class WorkerTrack:
     identity: str | None = None
     ready: bool = False
     description: str = ""
+    precision: str | None = None
+    """What it chose; its successors compute the same way."""
     outstanding: deque[Dispatched] = field(default_factory=deque)
     running_since_ns: int = 0
     regions: int = 0
