@@ -10,6 +10,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 
 import msgspec
 
@@ -19,6 +20,9 @@ from pipeline.transport import new_context
 
 _GRACE_S = 3.0
 """From the supervisor's death to a hard end; a stuck decoder cannot hold the child longer."""
+
+_ORPHANED_WITHIN_S = 0.5
+"""Standard input closes a moment before the operating system names another parent."""
 
 log = logging.getLogger("pipeline.child")
 
@@ -40,6 +44,8 @@ def main() -> int:
         return 1
     finally:
         context.destroy(linger=2_000)
+        if stopping.is_set():
+            _remove_sockets_of_the_dead(spec)
     return 0
 
 
@@ -50,9 +56,17 @@ def _watch_parent(spec: AnySpec, stopping: threading.Event) -> None:
     timer = threading.Timer(_GRACE_S, os._exit, args=(3,))
     timer.daemon = True
     timer.start()
-    if os.getppid() != _PARENT:
-        # The supervisor is dead and cannot remove its sockets.
-        shutil.rmtree(spec.run_folder, ignore_errors=True)
+    _remove_sockets_of_the_dead(spec)
+
+
+def _remove_sockets_of_the_dead(spec: AnySpec) -> None:
+    """A supervisor that was killed cannot do it; one that lives and lets go will."""
+    deadline_s = time.monotonic() + _ORPHANED_WITHIN_S
+    while os.getppid() == _PARENT:
+        if time.monotonic() > deadline_s:
+            return
+        time.sleep(0.01)
+    shutil.rmtree(spec.run_folder, ignore_errors=True)
 
 
 _PARENT = os.getppid()

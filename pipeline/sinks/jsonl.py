@@ -70,7 +70,13 @@ class Progress:
     """Frames up to and including `frame`."""
     regions: int = 0
     """Regions of those frames."""
-    ended: bool = False
+    end: Record | None = None
+    """Its end record, if it was written."""
+
+    @property
+    def ended(self) -> bool:
+        """Nothing is left to do."""
+        return self.end is not None
 
 
 def scan_progress(path: Path) -> dict[str, Progress]:
@@ -85,7 +91,7 @@ def scan_progress(path: Path) -> dict[str, Progress]:
         source = record["source"]
         whole = progress.setdefault(source, Progress())
         if key_of(record) == END_KEY:
-            whole.ended = True
+            whole.end = record
             continue
         frame, pts_s, regions = last.get(source, (-1, 0.0, 0))
         if record["frame"] != frame and frame >= 0:

@@ -70,9 +70,14 @@ class Child(ABC):
 
 
 class ChildProcess(Child):
-    """A role in a process of its own, alive no longer than its standard input."""
+    """A role in a process of its own, alive no longer than its standard input.
 
-    def __init__(self, spec: AnySpec) -> None:
+    Args:
+        spec: What it does.
+        keep_open: File descriptor that it holds as long as it lives.
+    """
+
+    def __init__(self, spec: AnySpec, keep_open: int) -> None:
         super().__init__(spec)
         self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
             [sys.executable, "-m", "pipeline.child", self.role],
@@ -80,6 +85,7 @@ class ChildProcess(Child):
             stdout=None if isinstance(spec, MonitorSpec) else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            pass_fds=(keep_open,),
         )
         stdin = cast("IO[bytes]", self._process.stdin)
         try:

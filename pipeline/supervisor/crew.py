@@ -3,16 +3,18 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from pipeline.messages import Stop
+from pipeline.specs import AnySpec
 from pipeline.stages.hub import Hub
-from pipeline.supervisor.children import Child, ChildProcess, ChildThread
+from pipeline.supervisor.children import Child, ChildProcess
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_log import RunLog
 from pipeline.supervisor.specs import ChildKey, SpecFactory
-from pipeline.transport import Context, HubSocket
+from pipeline.transport import HubSocket
 
 _GOODBYE_S = 5.0
 _POLL_S = 0.01
@@ -29,7 +31,7 @@ class Crew:
         specs: What each child is told.
         socket: Woken by the children's log pipes.
         run_log: Where their lines go.
-        context: Shared by threads; None starts processes.
+        begin: Starts a child, as a process or a thread.
     """
 
     def __init__(
@@ -39,15 +41,14 @@ class Crew:
         specs: SpecFactory,
         socket: HubSocket,
         run_log: RunLog,
-        *,
-        context: Context | None,
+        begin: Callable[[AnySpec], Child],
     ) -> None:
         self._plan = plan
         self._hub = hub
         self._specs = specs
         self._socket = socket
         self._log = run_log
-        self._context = context
+        self._begin = begin
         self._children: dict[str, Child] = {}
         self._born_s: dict[str, float] = {}
         self._by_descriptor: dict[int, Child] = {}
@@ -138,7 +139,7 @@ class Crew:
     def dismiss(self, *, at_once: bool) -> None:
         """End everybody: orderly, then by closing their input, then by force."""
         for identity, child in self._children.items():
-            if at_once and child.role != "monitor":
+            if at_once and _can_be_killed(child):
                 child.kill()
             else:
                 self._socket.send(identity, Stop())
@@ -160,9 +161,7 @@ class Crew:
     def _start(self, key: ChildKey) -> None:
         spec = self._specs.build(key)
         self._hub.child_started(spec.identity, *key)
-        child: Child = (
-            ChildProcess(spec) if self._context is None else ChildThread(spec, self._context)
-        )
+        child = self._begin(spec)
         self._children[spec.identity] = child
         self._born_s[spec.identity] = time.monotonic()
         if child.log_descriptor is not None:
@@ -243,3 +242,8 @@ class Crew:
             if not any(child.is_alive for child in self._children.values()):
                 return
             time.sleep(_POLL_S)
+
+
+def _can_be_killed(child: Child) -> bool:
+    """Nothing is lost with it; a sink writes what it has, a thread cannot be ended at all."""
+    return isinstance(child, ChildProcess) and child.role in {"reader", "worker"}

@@ -7,8 +7,10 @@ import msgspec
 
 from pipeline.config_file import LoadedConfig, load_config
 from pipeline.errors import ConfigError
+from pipeline.messages import Counters
 from pipeline.readers.base import ResumePoint
 from pipeline.redact import HIDDEN
+from pipeline.sinks.base import Record
 from pipeline.sinks.jsonl import cut_partial_line, scan_progress
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.recording import RESOLVED
@@ -46,13 +48,20 @@ def apply_progress(hub: Hub, out: Path) -> None:
     for name, progress in scan_progress(results).items():
         if name not in hub.sources:
             continue
-        if progress.ended:
-            hub.source_already_ended(name)
+        if progress.end is not None:
+            hub.source_already_ended(name, *_account(progress.end))
             continue
         point = None
         if progress.frame >= 0:
             point = ResumePoint(progress.frame, progress.pts_s)
         hub.resume_source(name, point, progress.regions, progress.frames)
+
+
+def _account(end: Record) -> tuple[str, Counters, int]:
+    """Reason, counters and processed frames of an end record."""
+    frames = end["frames"]
+    counters = Counters(frames["captured"], frames["dropped"], frames["skipped"], frames["corrupt"])
+    return end["reason"], counters, frames["processed"]
 
 
 def _forget_stops(results: Path) -> None:

@@ -11,8 +11,11 @@ from typing import Any
 from pipeline.errors import PeerError, StageError
 from pipeline.power import PowerMeter
 from pipeline.snapshot import PowerSnap, Snapshot
+from pipeline.specs import AnySpec
 from pipeline.stages.hub import Action, Alarm, Hub, Kill, Note, Send
+from pipeline.supervisor.children import Child, ChildProcess, ChildThread
 from pipeline.supervisor.crew import Crew
+from pipeline.supervisor.out_lock import OutLock
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording import Recording
 from pipeline.supervisor.resume import apply_progress
@@ -27,6 +30,8 @@ _TURN_MS = 100
 _REAP_INTERVAL_S = 0.05
 _PUBLISH_INTERVAL_S = 0.5
 _SHOWN_LOG_LINES = 20
+_OUT_TIMEOUT_S = 10.0
+"""Children of a killed run leave within 5 s."""
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +55,9 @@ class Supervisor:
         screen: Start the terminal monitor; the log is then not echoed.
         on_snapshot: Called twice a second with the state of the run.
         resume: `out` holds an unfinished run that goes on.
+
+    Raises:
+        ConfigError: Another run still writes to `out`.
     """
 
     def __init__(
@@ -66,6 +74,7 @@ class Supervisor:
         self._screen = screen
         self._on_snapshot = on_snapshot
         self._runtime = plan.config.runtime
+        self._out_lock = OutLock(out, timeout_s=_OUT_TIMEOUT_S)
         self._log = RunLog(out / "run.log", echo=not screen)
         self._handler = StageHandler(self._log)
         self.hub = Hub(plan.hub_plan())
@@ -208,7 +217,7 @@ class Supervisor:
             specs,
             self._socket,
             self._log,
-            context=self._context if threads else None,
+            self._begin,
         )
         log.info(
             "run %s: %d sources, %d workers, model %s, results in %s",
@@ -218,6 +227,11 @@ class Supervisor:
             self._plan.model.name,
             self._out,
         )
+
+    def _begin(self, spec: AnySpec) -> Child:
+        if self._runtime.type == "threads":
+            return ChildThread(spec, self._context)
+        return ChildProcess(spec, self._out_lock.descriptor)
 
     def _close(self) -> Outcome:
         end_s = time.monotonic()
@@ -247,6 +261,7 @@ class Supervisor:
         self._folder.close()
         logging.getLogger().removeHandler(self._handler)
         self._log.close()
+        self._out_lock.close()
         return Outcome(self._exit_status, summary, self._error or "; ".join(self.hub.fatal) or None)
 
     @property

@@ -15,6 +15,7 @@ from pipeline.messages import (
     BatchDone,
     ChildMessage,
     Closed,
+    Counters,
     Credit,
     EndConfirmed,
     Fatal,
@@ -119,10 +120,13 @@ class Hub:
         source.processed = frames
         source.counters = type(source.counters)(captured=frames)
 
-    def source_already_ended(self, name: str) -> None:
+    def source_already_ended(
+        self, name: str, reason: str, counters: Counters, processed: int
+    ) -> None:
         """An earlier run wrote this source's end."""
         source = self.sources[name]
-        source.ended = SourceEnded(name, "complete", source.counters)
+        source.counters, source.processed = counters, processed
+        source.ended = SourceEnded(name, reason, counters)
         source.end_recorded = True
         source.state = "ended"
 
