@@ -37,6 +37,7 @@ FROZEN = {"worker": "worker", "reader": "worker", "sink": "sink", "supervisor": 
 CREDITS = 8
 ORPHAN_LIMIT_S = 5.0
 _POLL_S = 0.001
+_COMMAND = "import sys; from pipeline.cli import main; sys.exit(main())"
 
 
 class DrillError(Exception):
@@ -88,7 +89,7 @@ class Run:
         self._context = new_context()
         with (out.parent / f"{out.name}.stderr").open("ab") as stderr:
             self.process = subprocess.Popen(  # noqa: S603  # our own command
-                [sys.executable, "-m", "pipeline.cli.main", "run", "--headless", *arguments],
+                [sys.executable, "-c", _COMMAND, "run", "--headless", *arguments],
                 stdout=subprocess.DEVNULL,
                 stderr=stderr,
                 env=os.environ | {"TMPDIR": str(temporary)},
@@ -201,10 +202,13 @@ def _strike(drill: Drill, trial: Trial, run: Run) -> None:
 
 
 def _work_in_flight(role: str, run: Run) -> int:
-    """Wait until telemetry counts some."""
-    deadline_s = time.monotonic() + 10
+    """Wait until telemetry counts some; what was published before now does not count."""
+    now_s, deadline_s = time.time(), time.monotonic() + 10
     while time.monotonic() < deadline_s:
-        ledger = run.snapshot(limit_s=5).ledger
+        snapshot = run.snapshot(limit_s=5)
+        if snapshot.time_s <= now_s:
+            continue
+        ledger = snapshot.ledger
         count = ledger.processed - run.num_results if role == "sink" else ledger.in_flight
         if count > 0:
             return count
