@@ -114,3 +114,5 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     alarms: list[str]
     log: list[str]
     """Last lines of the log."""
+    cpu_s: dict[str, float] = {}
+    """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""

@@ -45,6 +45,7 @@ class RunState:
     log: list[str]
     power: PowerSnap
     worker_states: dict[str, str]
+    cpu_s: dict[str, float]
 
 
 class SnapshotMaker:
@@ -98,6 +99,7 @@ class SnapshotMaker:
             restarts=state.restarts,
             alarms=state.alarms,
             log=state.log,
+            cpu_s=state.cpu_s,
         )
 
     def _source(self, source: SourceTrack, now_s: float) -> SourceSnap:

@@ -290,4 +290,5 @@ class Supervisor:
             log=list(self._log.tail)[-_SHOWN_LOG_LINES:],
             power=self._power_snap,
             worker_states=self._crew.worker_states,
+            cpu_s=self._crew.cpu_s,
         )

@@ -1,0 +1,1 @@
+"""Benchmarks of the running system; each writes one JSON file."""
