@@ -116,9 +116,9 @@ class _ReaderLoop:
         while not self._stopping.is_set():
             self._send_what_credit_allows()
             self._report()
-            if self._buffer.failure is not None:
-                raise self._buffer.failure
             if self._buffer.end is not None:
+                if self._buffer.failure is not None:
+                    raise self._buffer.failure
                 return
             if self._hear(timeout_ms=200):
                 return

@@ -143,7 +143,8 @@ class Crew:
                 child.kill()
             else:
                 self._socket.send(identity, Stop())
-        self._wait(_GOODBYE_S / 2)
+        if not at_once:
+            self._wait(_GOODBYE_S / 2)
         for child in self._children.values():
             child.release()
         self._wait(_GOODBYE_S)
