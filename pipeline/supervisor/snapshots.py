@@ -46,6 +46,8 @@ class RunState:
     power: PowerSnap
     worker_states: dict[str, str]
     cpu_s: dict[str, float]
+    refused_messages: int
+    """Malformed, out of turn, or from a stranger."""
 
 
 class SnapshotMaker:
