@@ -5,7 +5,6 @@ die at any moment is decided here, on one thread, so that it can be tested by ca
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.errors import PeerError, StageError
@@ -33,6 +32,7 @@ from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
 from pipeline.stages.hub.dispatch import Dispatcher
+from pipeline.stages.hub.records import Times, end_record, region_record
 from pipeline.stages.hub.sink import SinkTrack
 from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
 from pipeline.stages.hub.statistics import Answer, Statistics
@@ -278,7 +278,7 @@ class Hub:
         return {
             "kind": "batch",
             "worker": worker.name,
-            "policy_version": self.plan.policy_version,
+            "policy_version": batch.policy_version,
             "regions": [
                 [numbers[t.frame.message.source], t.frame.message.frame, t.number]
                 for t in batch.tasks
@@ -304,52 +304,19 @@ class Hub:
         frame = task.frame
         total_ms = (now_ns - frame.message.captured_mono_ns) / 1e6
         queue_ms = (batch.sent_ns - frame.message.captured_mono_ns) / 1e6
-        frame.records[task.number] = self._record(task, result, (queue_ms, infer_ms, total_ms))
+        frame.records[task.number] = region_record(
+            task,
+            result,
+            label=self.plan.labels[result.label_id],
+            policy_version=batch.policy_version,
+            times=Times(queue_ms, infer_ms, total_ms),
+        )
         frame.missing -= 1
         self.statistics.add(Answer(result.exit, result.difficulty, result.macs, total_ms))
         source = self.sources[frame.message.source]
         source.left_at(result.exit)
         if frame.missing == 0:
             source.frame_age_ms, source.position_s = total_ms, frame.message.pts_s
-
-    def _record(
-        self, task: RegionTask, result: RegionResult, latency_ms: tuple[float, float, float]
-    ) -> Record:
-        message = task.frame.message
-        region = message.regions[task.number]
-        queue, infer, total = latency_ms
-        full_depth = None
-        if result.full_label_id is not None and result.full_confidence is not None:
-            full_depth = {
-                "label_id": result.full_label_id,
-                "confidence": round(result.full_confidence, 6),
-            }
-        return {
-            "schema": SCHEMA_VERSION,
-            "source": message.source,
-            "frame": message.frame,
-            "region": task.number,
-            "zone": region.name,
-            "pts_s": round(message.pts_s, 6),
-            "captured_at": _rfc3339(message.captured_at_ns),
-            "box": list(region.box),
-            "track": region.track,
-            "label": self.plan.labels[result.label_id],
-            "label_id": result.label_id,
-            "confidence": round(result.confidence, 6),
-            "exit": result.exit,
-            "difficulty": round(result.difficulty, 6),
-            "audited": full_depth is not None,
-            "full_depth": full_depth,
-            "policy_version": self.plan.policy_version,
-            "macs": result.macs,
-            "latency_ms": {
-                "decode": round(message.decode_ms, 3),
-                "queue": round(queue, 3),
-                "infer": round(infer, 3),
-                "total": round(total, 3),
-            },
-        }
 
     def _worker_lost(self, worker: WorkerTrack) -> Loss:
         suspects, untouched = worker.lose()
@@ -383,7 +350,7 @@ class Hub:
                 self._put_records(frame)
             if source.is_finished and not source.end_recorded:
                 source.end_recorded = True
-                self._put(_end_record(source))
+                self._put(end_record(source))
         if self._sources_finished:
             for sink in self.sinks.values():
                 sink.close_wanted = True
@@ -413,10 +380,11 @@ class Hub:
     def _send_batch(self, worker: WorkerTrack, tasks: list[RegionTask], now_ns: int) -> None:
         assert worker.identity is not None
         number, self._next_batch = self._next_batch, self._next_batch + 1
-        worker.begin(Dispatched(number, tasks, now_ns), now_ns)
+        version = self.plan.policy_version
+        worker.begin(Dispatched(number, version, tasks, now_ns), now_ns)
         self._send(
             worker.identity,
-            Batch(number, self.plan.policy_version, len(tasks)),
+            Batch(number, version, len(tasks)),
             b"".join(task.crop for task in tasks),
         )
 
@@ -456,27 +424,3 @@ def _keys(plain: Any, peer: str) -> dict[str, tuple[int, int]]:
         return {str(source): (int(key[0]), int(key[1])) for source, key in plain.items()}
     except (AttributeError, TypeError, ValueError, IndexError) as error:
         raise PeerError(f"{peer}: keys: expected source: [frame, region], got {plain!r}") from error
-
-
-def _rfc3339(time_ns: int) -> str:
-    text = datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="microseconds")
-    return text.replace("+00:00", "Z")
-
-
-def _end_record(source: SourceTrack) -> Record:
-    assert source.ended is not None
-    ledger = source.ledger
-    return {
-        "schema": SCHEMA_VERSION,
-        "event": "end_of_stream",
-        "source": source.name,
-        "reason": source.ended.reason,
-        "frames": {
-            "captured": ledger.captured,
-            "processed": ledger.processed,
-            "dropped": ledger.dropped,
-            "in_flight": ledger.in_flight,
-            "skipped": ledger.skipped,
-            "corrupt": ledger.corrupt,
-        },
-    }

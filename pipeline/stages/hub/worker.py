@@ -14,6 +14,7 @@ class Dispatched:
     """A batch at a worker."""
 
     batch: int
+    policy_version: int
     tasks: list[RegionTask]
     sent_ns: int
 

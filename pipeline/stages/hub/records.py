@@ -1,0 +1,85 @@
+"""The lines of `results.jsonl`; their schema stands in `pipeline.results`."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pipeline.messages import SCHEMA_VERSION, RegionResult
+from pipeline.sinks.base import Record
+from pipeline.stages.hub.source import RegionTask, SourceTrack
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Milliseconds of one answer."""
+
+    queue_ms: float
+    """From capture to the worker."""
+    infer_ms: float
+    """Of the whole batch."""
+    total_ms: float
+    """From capture to now."""
+
+
+def region_record(
+    task: RegionTask, result: RegionResult, *, label: str, policy_version: int, times: Times
+) -> Record:
+    """The line of one region."""
+    message = task.frame.message
+    region = message.regions[task.number]
+    full_depth = None
+    if result.full_label_id is not None and result.full_confidence is not None:
+        full_depth = {
+            "label_id": result.full_label_id,
+            "confidence": round(result.full_confidence, 6),
+        }
+    return {
+        "schema": SCHEMA_VERSION,
+        "source": message.source,
+        "frame": message.frame,
+        "region": task.number,
+        "zone": region.name,
+        "pts_s": round(message.pts_s, 6),
+        "captured_at": _rfc3339(message.captured_at_ns),
+        "box": list(region.box),
+        "track": region.track,
+        "label": label,
+        "label_id": result.label_id,
+        "confidence": round(result.confidence, 6),
+        "exit": result.exit,
+        "difficulty": round(result.difficulty, 6),
+        "audited": full_depth is not None,
+        "full_depth": full_depth,
+        "policy_version": policy_version,
+        "macs": result.macs,
+        "latency_ms": {
+            "decode": round(message.decode_ms, 3),
+            "queue": round(times.queue_ms, 3),
+            "infer": round(times.infer_ms, 3),
+            "total": round(times.total_ms, 3),
+        },
+    }
+
+
+def end_record(source: SourceTrack) -> Record:
+    """The last line of a source."""
+    assert source.ended is not None
+    ledger = source.ledger
+    return {
+        "schema": SCHEMA_VERSION,
+        "event": "end_of_stream",
+        "source": source.name,
+        "reason": source.ended.reason,
+        "frames": {
+            "captured": ledger.captured,
+            "processed": ledger.processed,
+            "dropped": ledger.dropped,
+            "in_flight": ledger.in_flight,
+            "skipped": ledger.skipped,
+            "corrupt": ledger.corrupt,
+        },
+    }
+
+
+def _rfc3339(time_ns: int) -> str:
+    text = datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="microseconds")
+    return text.replace("+00:00", "Z")
