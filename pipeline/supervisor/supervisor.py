@@ -291,4 +291,5 @@ class Supervisor:
             power=self._power_snap,
             worker_states=self._crew.worker_states,
             cpu_s=self._crew.cpu_s,
+            refused_messages=self._socket.refused,
         )
