@@ -53,6 +53,7 @@ def make_summary(
         "policy_versions": [plan.policy.version],
         "alarms": state.alarms,
         "restarts": state.restarts,
+        "refused_messages": state.refused_messages,
         "sources": {
             source.name: _source(source, duration_s, plan.model.num_exits)
             for source in hub.sources.values()
