@@ -139,7 +139,6 @@ class _ReaderLoop:
                 self._credits += message.frames
             elif isinstance(message, Stop):
                 self._buffer.stop()
-                self._buffer.finish("stopped")
                 return True
             received = self._link.receive(0)
         return False

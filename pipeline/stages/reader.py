@@ -96,6 +96,8 @@ class FrameBuffer:
             failure: What broke the decoding thread.
         """
         with self._room:
+            if self._stopped:
+                return
             if left_out is not None:
                 self._note(*left_out)
             self._end, self._failure = reason, failure
@@ -122,8 +124,14 @@ class FrameBuffer:
             return None
 
     def stop(self) -> None:
-        """Capture no more; frames still held were never accepted and are forgotten."""
+        """Capture no more; frames still held were never accepted and are forgotten.
+
+        What the decoding thread says from now on does not count: that it has come to an end is
+        this call's doing.
+        """
         with self._room:
+            if self._end is None or self._held:
+                self._end = "stopped"
             self._stopped = True
             self._held.clear()
             self._room.notify_all()
