@@ -105,6 +105,20 @@ class Run:
             self._lines += chunk.count(b"\n")
         return self._lines
 
+    def wait_for_results(self, count: int, limit_s: float) -> None:
+        """Wait until so many are written.
+
+        Raises:
+            DrillError: They were not in time, or the run ended before.
+        """
+        wait_until(
+            lambda: self.num_results >= count or self.process.poll() is not None,
+            limit_s,
+            f"result {count}",
+        )
+        if self.num_results < count:
+            raise DrillError(f"ended with {self.num_results} results, expected {count} at least")
+
     @property
     def folders(self) -> list[Path]:
         """Folders of sockets that exist."""
@@ -174,18 +188,10 @@ def run_trial(drill: Drill, trial: Trial, folder: Path) -> Trial:
 
 def _strike(drill: Drill, trial: Trial, run: Run) -> None:
     """Kill when result k is there and work is in flight."""
-    wait_until(
-        lambda: run.num_results >= 1 or run.process.poll() is not None,
-        drill.start_limit_s,
-        "the first result",
-    )
+    run.wait_for_results(1, drill.start_limit_s)
     run.snapshot(limit_s=10)  # subscribed from here on
     victim, frozen = run.pid_of(trial.role), run.pid_of(FROZEN[trial.role])
-    wait_until(
-        lambda: run.num_results >= trial.kill_at or run.process.poll() is not None,
-        drill.end_limit_s,
-        f"result {trial.kill_at}",
-    )
+    run.wait_for_results(trial.kill_at, drill.end_limit_s)
     os.kill(frozen, signal.SIGSTOP)
     try:
         trial.in_flight = _work_in_flight(trial.role, run)
