@@ -2,7 +2,7 @@
 
 from test_hub import Rig
 
-from pipeline.messages import Batch, Records, SinkAck
+from pipeline.messages import Batch, Credit, Records, SinkAck
 from pipeline.stages.hub import Send
 from pipeline.supervisor.restarts import RestartBudget
 
@@ -91,3 +91,21 @@ def test_a_restart_that_was_not_the_childs_fault_is_given_back():
     assert budget.spend(1.0) == 0.0
     assert budget.spend(2.0) is None
     assert budget.spend(61.5) == 0.0
+
+
+def test_sources_begin_together_and_later_wait_for_nobody():
+    rig = Rig(sources=("a", "b"))
+    rig.hub.sources["b"].was_heard = False  # as before its hello
+    rig.step()
+    assert rig.heard("reader/a#0", Credit) == []
+    rig.hub.child_lost("reader/b#0")
+    rig.start("reader", "b", 1)
+    rig.step()
+    assert [a.message.frames for a in rig.heard("reader/a#0", Credit)] == [8]
+    rig.hub.child_lost("reader/b#1")
+    rig.frame("a")
+    rig.step()
+    rig.answer()
+    rig.step()
+    rig.step()
+    assert [a.message.frames for a in rig.heard("reader/a#0", Credit)] == [1]

@@ -219,7 +219,7 @@ class Hub:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
         if role == "reader":
             source = self.sources[name]
-            source.reader = peer
+            source.reader, source.was_heard = peer, True
             source.credits_due = max(0, self.plan.credits - len(source.window))
             if self._is_stopping:
                 self._send(peer, Stop())
@@ -399,6 +399,9 @@ class Hub:
             return
         if not any(worker.ready for worker in self.workers.values()):
             # Frames would only grow old here; a camera's are dropped where they cost nothing.
+            return
+        if not all(source.was_heard or source.ended for source in self.sources.values()):
+            # All begin together: a process that starts faster gets no head start.
             return
         for source in self.sources.values():
             if source.reader is not None and source.ended is None and source.credits_due:

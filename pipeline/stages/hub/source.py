@@ -70,6 +70,8 @@ class SourceTrack:
     state: str = "starting"
     reader: str | None = None
     """The incarnation of its reader that has said hello and lives."""
+    was_heard: bool = False
+    """Some incarnation of its reader has said hello."""
     frame_age_ms: float | None = None
     position_s: float | None = None
     exits: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_EXITS))
