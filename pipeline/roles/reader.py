@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Iterator
 
+import cv2
+
 from pipeline.errors import UserError
 from pipeline.messages import (
     Credit,
@@ -28,6 +30,10 @@ from pipeline.stages.reader import FrameBuffer, Taken
 from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
+_GROUP = 4
+"""Frames of a file that travel together."""
+_PATIENCE_MS, _GROUP_PATIENCE_MS = 200, 20
+"""How long to wait for the hub or the decoder before looking around."""
 _CONFIRM_TIMEOUT_S = 10.0
 
 log = logging.getLogger(__name__)
@@ -41,6 +47,8 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
         context: ZeroMQ context to connect with.
         stopping: Set from outside when the hub will not say so itself any more.
     """
+    # OpenCV would otherwise cut one region with all cores, which the other readers need.
+    cv2.setNumThreads(1)
     link = Link(context, spec.endpoint, spec.identity)
     try:
         link.send(Hello("reader", spec.name, os.getpid()))
@@ -67,11 +75,15 @@ class _ReaderLoop:
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
+        on_full = spec.source.on_full or ("latest" if self._reader.live else "block")
+        in_a_hurry = self._reader.live or spec.source.realtime or on_full != "block"
+        self._patience_ms = _PATIENCE_MS if in_a_hurry else _GROUP_PATIENCE_MS
         self._buffer = FrameBuffer(
-            spec.source.on_full or ("latest" if self._reader.live else "block"),
+            on_full,
             max_age_s=spec.source.max_age,
             counters=spec.counters,
             is_live=self._reader.live,
+            group=1 if in_a_hurry else _GROUP,
             wake=lambda: _signal(self._wake),
         )
 
@@ -120,13 +132,13 @@ class _ReaderLoop:
                 if self._buffer.failure is not None:
                     raise self._buffer.failure
                 return
-            if self._hear(timeout_ms=200):
+            if self._hear(self._patience_ms):
                 return
 
     def _await_credit(self) -> None:
         while not self._credits and not self._stopping.is_set():
             self._report()
-            if self._hear(timeout_ms=200):
+            if self._hear(_PATIENCE_MS):
                 return
 
     def _hear(self, timeout_ms: int) -> bool:
@@ -144,14 +156,20 @@ class _ReaderLoop:
         return False
 
     def _send_what_credit_allows(self) -> None:
+        now_ns = time.monotonic_ns()
+        if not self._buffer.is_ripe(now_ns, self._credits):
+            return
+        together: list[tuple[FrameMessage, bytes]] = []
         while self._credits > 0:
-            taken = self._buffer.take(time.monotonic_ns())
+            taken = self._buffer.take(now_ns)
             if taken is None:
-                return
+                break
             self._credits -= 1
-            self._send(taken)
+            together.append(self._message(taken))
+        if together:
+            self._link.send_together(together)
 
-    def _send(self, taken: Taken) -> None:
+    def _message(self, taken: Taken) -> tuple[FrameMessage, bytes]:
         frame = taken.frame
         regions = self._finder.find(frame)
         crops = self._cropper.crops(frame, regions)
@@ -159,19 +177,17 @@ class _ReaderLoop:
             key = CropKey(self._spec.seed, self._spec.name, frame.index)
             crops = self._perturbation.apply(crops, self._regions_sent, key)
         self._regions_sent += len(regions)
-        self._link.send(
-            FrameMessage(
-                source=self._spec.name,
-                frame=frame.index,
-                pts_s=frame.pts_s,
-                captured_at_ns=frame.captured_at_ns,
-                captured_mono_ns=frame.captured_mono_ns,
-                decode_ms=frame.decode_ms,
-                regions=[RegionHeader(r.box, r.name, r.track) for r in regions],
-                counters=taken.counters,
-            ),
-            crops.tobytes(),
+        message = FrameMessage(
+            source=self._spec.name,
+            frame=frame.index,
+            pts_s=frame.pts_s,
+            captured_at_ns=frame.captured_at_ns,
+            captured_mono_ns=frame.captured_mono_ns,
+            decode_ms=frame.decode_ms,
+            regions=[RegionHeader(r.box, r.name, r.track) for r in regions],
+            counters=taken.counters,
         )
+        return message, crops.tobytes()
 
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:

@@ -12,6 +12,8 @@ from pipeline.readers.base import Frame
 _BLOCK_CAPACITY = 4
 """Frames decoded ahead of a file that waits; more would only hold memory."""
 _LIVE_CAPACITY = 8
+_GROUP_AGE_NS = 20_000_000
+"""No frame waits longer for others to travel with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class FrameBuffer:
         counters: The account where an earlier reader of this source left off.
         is_live: A live source counts what it skips from its own start, a recorded one from the
             source's; corrupt packets are counted from the reader's start by both.
+        group: So many frames travel together if they come fast enough; every message and every
+            hand-over between threads costs as much for one frame as for several.
         wake: Called when the sending thread has something to do.
     """
 
@@ -44,6 +48,7 @@ class FrameBuffer:
         max_age_s: float | None = None,
         counters: Counters | None = None,
         is_live: bool = False,
+        group: int = 1,
         wake: Callable[[], None] = lambda: None,
     ) -> None:
         start = counters if counters is not None else Counters()
@@ -57,6 +62,7 @@ class FrameBuffer:
         self._corrupt_before = start.corrupt
         self._skipped, self._corrupt = start.skipped, start.corrupt
         self._room = threading.Condition()
+        self._group = group
         self._wake = wake
         self._stopped = False
         self._end: str | None = None
@@ -73,7 +79,9 @@ class FrameBuffer:
                 return False
             self._note(frame.skipped, frame.corrupt)
             self._make_room(frame)
-        self._wake()
+            is_group = len(self._held) >= self._group
+        if is_group:
+            self._wake()
         return True
 
     def wait_stopped(self, seconds: float) -> bool:
@@ -104,6 +112,20 @@ class FrameBuffer:
         self._wake()
 
     # --- the sending thread -----------------------------------------------------------------------
+
+    def is_ripe(self, now_ns: int, room: int) -> bool:
+        """Whether frames that are held should travel, given the hub's room for so many.
+
+        They should when they are a group, fill that room, are the last, or have waited.
+        """
+        with self._room:
+            if not self._held or not room:
+                return False
+            return (
+                len(self._held) >= min(self._group, room)
+                or self._end is not None
+                or now_ns - self._held[0].captured_mono_ns >= _GROUP_AGE_NS
+            )
 
     def take(self, now_ns: int) -> Taken | None:
         """The next frame worth sending, if there is one."""

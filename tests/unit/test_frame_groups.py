@@ -1,0 +1,51 @@
+"""Frames of a file travel in groups; nobody waits long for a group to fill."""
+
+from dataclasses import dataclass
+
+from pipeline.stages.reader import FrameBuffer
+
+
+@dataclass
+class Picture:
+    index: int
+    captured_mono_ns: int = 0
+    skipped: int = 0
+    corrupt: int = 0
+
+
+def test_the_sender_is_woken_once_a_group():
+    wakes = []
+    buffer = FrameBuffer("drop_oldest", group=3, wake=lambda: wakes.append(1))
+    for index in range(3):
+        assert not wakes
+        buffer.put(Picture(index))
+    assert len(wakes) == 1
+
+
+def test_a_group_is_ripe_when_it_is_full_or_fills_the_hubs_room():
+    buffer = FrameBuffer("block", group=4)
+    ripe = []
+    for index in range(4):
+        buffer.put(Picture(index))
+        ripe.append([buffer.is_ripe(0, room) for room in (0, 1, 2, 8)])
+    assert ripe == [
+        [False, True, False, False],
+        [False, True, True, False],
+        [False, True, True, False],
+        [False, True, True, True],
+    ]
+
+
+def test_a_frame_that_has_waited_travels_alone():
+    buffer = FrameBuffer("block", group=4)
+    buffer.put(Picture(0, captured_mono_ns=1_000_000_000))
+    assert not buffer.is_ripe(1_010_000_000, 8)
+    assert buffer.is_ripe(1_030_000_000, 8)
+
+
+def test_the_last_frames_need_not_be_a_group():
+    buffer = FrameBuffer("block", group=4)
+    assert not buffer.is_ripe(0, 8)
+    buffer.put(Picture(0))
+    buffer.finish("complete")
+    assert buffer.is_ripe(0, 8)
