@@ -120,12 +120,6 @@ class Closed(Message, frozen=True):
     seq: int
 
 
-class Goodbye(Message, frozen=True):
-    """A child ends of its own will."""
-
-    reason: str = ""
-
-
 class Fatal(Message, frozen=True):
     """A child cannot go on, and a restart would not help (the user's input is wrong)."""
 
@@ -180,15 +174,7 @@ class Stop(Message, frozen=True):
 
 
 ChildMessage = (
-    Hello
-    | FrameMessage
-    | ReaderStatus
-    | SourceEnded
-    | BatchDone
-    | SinkAck
-    | Closed
-    | Goodbye
-    | Fatal
+    Hello | FrameMessage | ReaderStatus | SourceEnded | BatchDone | SinkAck | Closed | Fatal
 )
 HubMessage = Credit | EndConfirmed | PolicyBody | Batch | Records | CloseSink | Stop
 AnyMessage = ChildMessage | HubMessage

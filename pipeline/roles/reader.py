@@ -23,7 +23,7 @@ from pipeline.messages import (
 from pipeline.perturb import CropKey, Perturbation
 from pipeline.readers import Frame, Reader, ResumePoint, open_reader
 from pipeline.readers.pacing import paced
-from pipeline.regions import build_region_finder
+from pipeline.regions import FoundRegion, build_region_finder
 from pipeline.regions.crop import Cropper
 from pipeline.specs import ReaderSpec
 from pipeline.stages.reader import FrameBuffer, Taken
@@ -184,7 +184,7 @@ class _ReaderLoop:
             captured_at_ns=frame.captured_at_ns,
             captured_mono_ns=frame.captured_mono_ns,
             decode_ms=frame.decode_ms,
-            regions=[RegionHeader(r.box, r.name, r.track) for r in regions],
+            regions=[_header(region) for region in regions],
             counters=taken.counters,
         )
         return message, crops.tobytes()
@@ -203,7 +203,10 @@ class _ReaderLoop:
         reason = self._buffer.end or "stopped"
         if reason not in {"complete", "stopped"}:
             log.warning("%s", reason)
-        self._link.send(SourceEnded(self._spec.name, reason, self._buffer.counters))
+        if self._buffer.failure is not None:
+            raise self._buffer.failure
+        ok = reason in {"complete", "stopped"}
+        self._link.send(SourceEnded(self._spec.name, reason, self._buffer.counters, ok))
         deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S
         while time.monotonic() < deadline_s and not self._stopping.is_set():
             received = self._link.receive(200)
@@ -218,6 +221,13 @@ def _frames(
     if spec.source.realtime and not reader.live:
         return paced(frames, buffer.wait_stopped)
     return frames
+
+
+def _header(region: FoundRegion) -> RegionHeader:
+    """Plain numbers: a finder of the user's own may return those of numpy."""
+    x_min, y_min, x_max, y_max = map(float, region.box)
+    track = None if region.track is None else int(region.track)
+    return RegionHeader((x_min, y_min, x_max, y_max), region.name, track)
 
 
 def _signal(descriptor: int) -> None:

@@ -28,10 +28,7 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
             link.send(Fatal(f"sink {spec.name}: {error}"))
             return
         link.send(Hello("sink", spec.name, os.getpid(), about={"keys": keys}))
-        try:
-            _serve(sink, link, stopping)
-        finally:
-            sink.close()
+        _serve(sink, link, stopping)
     finally:
         link.close()
 
@@ -46,12 +43,13 @@ def _serve(sink: Sink, link: Link, stopping: threading.Event) -> None:
                 sink.write(message.records)
                 last_seq = message.first_seq + len(message.records) - 1
             elif isinstance(message, CloseSink):
-                sink.flush()
                 sink.close()
                 link.send(Closed(message.seq))
                 return
             elif isinstance(message, Stop):
+                sink.close()
                 return
             received = link.receive(0)
         if last_seq is not None:
             link.send(SinkAck(last_seq, sink.flush()))
+    sink.close()

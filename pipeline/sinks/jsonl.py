@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from pipeline.errors import ConfigError
 from pipeline.sinks.base import END_KEY, Key, Record, Sink, key_of
 
 _SYNC_INTERVAL_S = 1.0
@@ -70,13 +71,10 @@ class Progress:
     """Frames up to and including `frame`."""
     regions: int = 0
     """Regions of those frames."""
+    newest: int = -1
+    """Highest frame of which any region is written."""
     end: Record | None = None
     """Its end record, if it was written."""
-
-    @property
-    def ended(self) -> bool:
-        """Nothing is left to do."""
-        return self.end is not None
 
 
 def scan_progress(path: Path) -> dict[str, Progress]:
@@ -100,18 +98,29 @@ def scan_progress(path: Path) -> dict[str, Progress]:
             whole.regions += regions
             regions = 0
         last[source] = (record["frame"], record["pts_s"], regions + 1)
+        whole.newest = record["frame"]
     return progress
 
 
 def read_records(path: Path, offset: int) -> Iterator[Record]:
-    """The whole records from a byte offset that begins a line; a partial last line is left out."""
+    """The whole records from a byte offset that begins a line; a partial last line is left out.
+
+    Raises:
+        ConfigError: A line is damaged.
+    """
     decoder = msgspec.json.Decoder(dict[str, Any])
     with path.open("rb") as stream:
         stream.seek(offset)
         for line in stream:
             if not line.endswith(b"\n"):
                 return
-            yield decoder.decode(line)
+            try:
+                yield decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise ConfigError(
+                    f"{path}: expected one JSON object a line, got {line[:40]!r} ({error}); remove "
+                    "that line and what follows it to go on from there"
+                ) from error
 
 
 def cut_partial_line(path: Path) -> None:

@@ -99,9 +99,9 @@ class TestJsonl:
         records = [record(n, r) for n in (0, 2, 5) for r in (0, 1)] + [record(7, source="b")]
         progress = scan_progress(self.written(tmp_path, [*records, end("c")]))
         a = progress["a"]
-        assert (a.frame, a.frames, a.regions, a.pts_s, a.ended) == (2, 2, 4, 0.2, False)
+        assert (a.frame, a.frames, a.regions, a.pts_s, a.newest, a.end) == (2, 2, 4, 0.2, 5, None)
         assert (progress["b"].frame, progress["b"].frames) == (-1, 0)
-        assert progress["c"].ended
+        assert progress["c"].end == end("c")
 
     def test_options_come_from_the_configuration(self, build, tmp_path):
         config = msgspec.convert({"type": "jsonl", "file": "x.jsonl"}, next(iter(SINKS)))

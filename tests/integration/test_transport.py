@@ -4,7 +4,7 @@ import pytest
 import zmq
 
 from pipeline.errors import PeerError
-from pipeline.messages import Credit, Goodbye, Hello, Stop, encode
+from pipeline.messages import Credit, Fatal, Hello, Stop, encode
 from pipeline.snapshot import LatencySnap, Ledger, PolicySnap, PowerSnap, Snapshot
 from pipeline.transport import (
     HubSocket,
@@ -71,7 +71,7 @@ def test_a_message_and_its_pixels_arrive_with_the_senders_name(hub, connect):
 def test_the_hub_answers_each_by_name(hub, connect):
     links = {name: connect(name) for name in ("x", "y")}
     for link in links.values():
-        link.send(Goodbye())
+        link.send(Fatal("x"))
     arrived(hub, 2)
     assert hub.send("x", Credit(3))
     assert hub.send("y", Stop(), b"z")
@@ -99,18 +99,18 @@ def test_a_malformed_message_is_refused_and_the_next_one_is_not(
         (refused,) = arrived(hub, 1)
         assert isinstance(refused, PeerError)
         assert hub.refused == 1
-        connect("x").send(Goodbye())
-        assert [got.message for got in arrived(hub, 1)] == [Goodbye()]
+        connect("x").send(Fatal("x"))
+        assert [got.message for got in arrived(hub, 1)] == [Fatal("x")]
     finally:
         stranger.close(linger=0)
 
 
 def test_what_the_hub_sends_is_checked_too(hub, connect, context):
     link = connect("x")
-    link.send(Goodbye())
+    link.send(Fatal("x"))
     arrived(hub, 1)
-    hub._router.send_multipart([b"x", encode(Goodbye()), b""])
-    with pytest.raises(PeerError, match="Goodbye"):
+    hub._router.send_multipart([b"x", encode(Fatal("x")), b""])
+    with pytest.raises(PeerError, match="Fatal"):
         link.receive(WAIT_MS)
 
 

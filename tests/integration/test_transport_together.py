@@ -4,7 +4,7 @@ import pytest
 import zmq
 
 from pipeline.errors import PeerError
-from pipeline.messages import Goodbye, Hello, encode
+from pipeline.messages import Fatal, Hello, encode
 from pipeline.transport import HubSocket, Link, Received, new_context
 
 WAIT_MS = 5_000
@@ -43,10 +43,10 @@ def test_those_before_a_malformed_one_count_and_the_rest_is_refused_once(context
     peer = context.socket(zmq.DEALER)
     peer.setsockopt(zmq.IDENTITY, b"x")
     peer.connect("inproc://hub")
-    peer.send_multipart([encode(Goodbye("1")), b"", b"\xc1", b"", encode(Goodbye("2")), b""])
+    peer.send_multipart([encode(Fatal("1")), b"", b"\xc1", b"", encode(Fatal("2")), b""])
     try:
         first, refused = received(hub)
-        assert first == Received("x", Goodbye("1"), b"")
+        assert first == Received("x", Fatal("1"), b"")
         assert isinstance(refused, PeerError)
         assert hub.refused == 1
     finally:

@@ -19,7 +19,6 @@ FROM_CHILD = [
     m.BatchDone(3, [m.RegionResult(1, 0.5, 2, 0.3, 40, 2, 0.9)], 1.5, 1.0),
     m.SinkAck(4, 100),
     m.Closed(9),
-    m.Goodbye(),
     m.Fatal("no such file"),
 ]
 FROM_HUB = [

@@ -19,7 +19,6 @@ from pipeline.messages import (
     EndConfirmed,
     Fatal,
     FrameMessage,
-    Goodbye,
     Hello,
     PolicyBody,
     ReaderStatus,
@@ -29,6 +28,7 @@ from pipeline.messages import (
     Stop,
 )
 from pipeline.readers.base import ResumePoint
+from pipeline.redact import redact
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
 from pipeline.stages.hub.dispatch import Dispatcher
@@ -73,9 +73,7 @@ class Hub:
 
     def __init__(self, plan: HubPlan) -> None:
         self.plan = plan
-        self.sources = {
-            name: SourceTrack(name, plan.crop_bytes, plan.credits) for name in plan.sources
-        }
+        self.sources = {name: SourceTrack(name, plan.crop_bytes) for name in plan.sources}
         self.workers = {name: WorkerTrack(name) for name in plan.workers}
         self.sinks = {name: SinkTrack(name) for name in plan.sinks}
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
@@ -114,11 +112,7 @@ class Hub:
         self, name: str, point: ResumePoint | None, regions: int, frames: int
     ) -> None:
         """Begin a source where an earlier run broke off."""
-        source = self.sources[name]
-        source.last_accepted = point
-        source.regions_accepted = regions
-        source.processed = frames
-        source.counters = type(source.counters)(captured=frames)
+        self.sources[name].resume(point, frames=frames, regions=regions)
 
     def source_already_ended(
         self, name: str, reason: str, counters: Counters, processed: int
@@ -126,6 +120,7 @@ class Hub:
         """An earlier run wrote this source's end."""
         source = self.sources[name]
         source.counters, source.processed = counters, processed
+        source.resumed_frames = processed
         source.ended = SourceEnded(name, reason, counters)
         source.end_recorded = True
         source.state = "ended"
@@ -155,7 +150,7 @@ class Hub:
             case Hello():
                 self._hello(peer, role, name, message)
             case FrameMessage() if role == "reader" and message.source == name:
-                self.sources[name].accept(message, blob)
+                self._frame(peer, message, blob)
             case ReaderStatus() if role == "reader" and message.source == name:
                 self.sources[name].counters = message.counters
             case SourceEnded() if role == "reader" and message.source == name:
@@ -164,13 +159,12 @@ class Hub:
                 self._batch_done(self.workers[name], message, now_ns)
             case SinkAck() if role == "sink":
                 self.sinks[name].acknowledged(message.seq, message.offset)
+                self.sinks[name].heard_ns = now_ns
             case Closed() if role == "sink":
                 self.sinks[name].acknowledged(message.seq, self.sinks[name].offset)
                 self.sinks[name].closed = True
             case Fatal():
                 self._fatal(role, name, message.text)
-            case Goodbye():
-                pass
             case _:
                 raise PeerError(f"{peer}: unexpected {type(message).__name__} from {role or '?'}")
 
@@ -234,17 +228,26 @@ class Hub:
         elif role == "sink":
             self.sinks[name].said_hello(peer, _keys(message.about.get("keys", {}), peer))
 
+    def _frame(self, peer: str, message: FrameMessage, blob: bytes) -> None:
+        try:
+            self.sources[message.source].accept(message, blob)
+        except PeerError:
+            # Its account is wrong from here on; its successor begins with the last good frame.
+            self._actions.append(Kill(peer, "sent a frame that cannot be accepted"))
+            raise
+
     def _source_ended(self, peer: str, message: SourceEnded) -> None:
         source = self.sources[message.source]
         source.counters = message.counters
         if source.ended is None:
             source.ended = message
-            source.state = "ended" if message.ok else "failed"
+            source.state = "ended"
             if not message.ok:
                 self._actions.append(Alarm(f"source {source.name}: {message.reason}"))
         self._send(peer, EndConfirmed())
 
     def _fatal(self, role: str, name: str, text: str) -> None:
+        text = redact(text)
         self.fatal.append(text)
         if role == "reader":
             self.source_failed(name, text)
@@ -409,10 +412,15 @@ class Hub:
                 source.credits_due = 0
 
     def _watch_deadlines(self, now_ns: int) -> None:
+        deadline_ns = self.plan.batch_deadline_ns
         for worker in self.workers.values():
-            if worker.identity and worker.is_late(now_ns, self.plan.batch_deadline_ns):
+            if worker.identity and worker.is_late(now_ns, deadline_ns):
                 worker.running_since_ns = now_ns
                 self._actions.append(Kill(worker.identity, "a batch is past its deadline"))
+        for sink in self.sinks.values():
+            if sink.is_late(now_ns, deadline_ns) and sink.identity:
+                sink.heard_ns = now_ns
+                self._actions.append(Kill(sink.identity, "records are past their deadline"))
 
     @property
     def _sources_finished(self) -> bool:

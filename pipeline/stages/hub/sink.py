@@ -9,6 +9,8 @@ from pipeline.sinks.base import Key, Record, key_of
 MAX_UNACKED = 4_096
 """Records; beyond this, sources get no credit."""
 _MAX_PER_MESSAGE = 512
+_MAX_MESSAGES = 32
+"""Without an acknowledgement; far below what a socket queues, so that none is ever refused."""
 
 
 @dataclass(slots=True)
@@ -26,6 +28,10 @@ class SinkTrack:
     unacked: deque[tuple[int, Record]] = field(default_factory=deque)
     num_sent: int = 0
     """How many of `unacked`, from the left, this incarnation has been sent."""
+    ends: deque[int] = field(default_factory=deque)
+    """Last number of each message that was sent and is not acknowledged."""
+    heard_ns: int = 0
+    """When it last took something, or had nothing to take."""
     held: dict[str, Key] = field(default_factory=dict)
     close_wanted: bool = False
     close_sent: bool = False
@@ -45,6 +51,7 @@ class SinkTrack:
     def said_hello(self, identity: str, held: dict[str, Key]) -> None:
         """A new incarnation; `held` is the last key it has per source."""
         self.identity, self.num_sent, self.close_sent = identity, 0, False
+        self.ends.clear()
         # It looked only behind `offset`; what an earlier incarnation held, it holds too.
         self.held |= held
         self.unacked = deque(item for item in self.unacked if not self._is_held(item[1]))
@@ -52,6 +59,8 @@ class SinkTrack:
     def acknowledged(self, seq: int, offset: int) -> None:
         """Everything up to `seq` is durable."""
         self.offset = offset
+        while self.ends and self.ends[0] <= seq:
+            self.ends.popleft()
         while self.unacked and self.unacked[0][0] <= seq:
             self.unacked.popleft()
             self.num_sent = max(0, self.num_sent - 1)
@@ -65,17 +74,23 @@ class SinkTrack:
         out: list[HubMessage] = []
         if self.identity is None or self.closed:
             return out
-        while self.num_sent < len(self.unacked):
+        while self.num_sent < len(self.unacked) and len(self.ends) < _MAX_MESSAGES:
             end = min(self.num_sent + _MAX_PER_MESSAGE, len(self.unacked))
             chunk = [self.unacked[i] for i in range(self.num_sent, end)]
-            out.extend(
-                Records(run[0][0], [record for _, record in run]) for run in _consecutive(chunk)
-            )
+            for run in _consecutive(chunk):
+                self.ends.append(run[-1][0])
+                out.append(Records(run[0][0], [record for _, record in run]))
             self.num_sent = end
-        if self.close_wanted and not self.close_sent:
+        if self.close_wanted and not self.close_sent and self.num_sent == len(self.unacked):
             self.close_sent = True
             out.append(CloseSink(self.next_seq - 1))
         return out
+
+    def is_late(self, now_ns: int, deadline_ns: int) -> bool:
+        """It was sent something, or asked to close, and has not answered in time."""
+        if self.identity is None or self.closed or not (self.ends or self.close_sent):
+            self.heard_ns = now_ns
+        return now_ns - self.heard_ns > deadline_ns
 
     def _is_held(self, record: Record) -> bool:
         held = self.held.get(record["source"])

@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from pipeline.errors import PeerError
-from pipeline.messages import Counters, FrameMessage, RegionHeader, SourceEnded
+from pipeline.messages import Counters, FrameMessage, SourceEnded
 from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
@@ -23,11 +23,6 @@ class PendingFrame:
     missing: int
     """Regions without an answer."""
     dropped: DropReason | None = None
-
-    @property
-    def regions(self) -> list[RegionHeader]:
-        """Its regions, in the order of their numbers."""
-        return self.message.regions
 
 
 @dataclass(slots=True, eq=False)
@@ -56,9 +51,12 @@ class SourceTrack:
 
     name: str
     crop_bytes: int
-    credits: int
     counters: Counters = field(default_factory=Counters)
+    accepted_counters: Counters = field(default_factory=Counters)
+    """As of the last accepted frame: where a reader begins that reads again what follows it."""
     last_accepted: ResumePoint | None = None
+    resumed_frames: int = 0
+    """Of `processed`, those of an earlier session."""
     regions_accepted: int = 0
     window: deque[PendingFrame] = field(default_factory=deque)
     waiting: deque[RegionTask] = field(default_factory=deque)
@@ -76,6 +74,13 @@ class SourceTrack:
     position_s: float | None = None
     exits: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_EXITS))
     exit_counts: Counter[int] = field(default_factory=Counter)
+
+    def resume(self, point: ResumePoint | None, *, frames: int, regions: int) -> None:
+        """Begin where an earlier session broke off."""
+        self.last_accepted = point
+        self.regions_accepted = regions
+        self.processed = self.resumed_frames = frames
+        self.counters = self.accepted_counters = Counters(captured=frames)
 
     def left_at(self, exit_index: int) -> None:
         """Count the exit of one region."""
@@ -118,7 +123,7 @@ class SourceTrack:
         )
         self.window.append(frame)
         self.waiting.extend(RegionTask(frame, number) for number in range(count))
-        self.counters = message.counters
+        self.counters = self.accepted_counters = message.counters
         self.last_accepted = ResumePoint(message.frame, message.pts_s)
         self.regions_accepted += count
         self.state = "running"
