@@ -37,13 +37,13 @@ class ImagesReader(Reader):
 
     def check(self) -> None:
         """Raise SourceError unless the folder holds a picture."""
-        self._pictures()
+        self.pictures()
 
     def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
         """Yield one frame per picture after `resume`; unreadable ones are counted and left out."""
         self.end_reason = "complete"
         self.skipped = self.corrupt = 0
-        pictures = self._pictures()
+        pictures = self.pictures()
         thinner = Thinner(self.config)
         done = -1 if resume is None else resume.frame
         unreadable_in_a_row = 0
@@ -75,7 +75,12 @@ class ImagesReader(Reader):
         frame.skipped, frame.corrupt = self.skipped, self.corrupt
         return frame
 
-    def _pictures(self) -> list[Path]:
+    def pictures(self) -> list[Path]:
+        """The pictures in the order in which they are frames.
+
+        Raises:
+            SourceError: There is no such folder, or no picture in it.
+        """
         if not self.folder.is_dir():
             kind = "is a file, expected a folder" if self.folder.exists() else "no such folder"
             raise SourceError(f"{self.uri}: {kind}; give the folder that holds the pictures")

@@ -1,0 +1,361 @@
+"""Offline check: recompute a finished run without the pipeline, and compare answer by answer.
+
+The recording says which regions were answered together and by which policy. This reads the pictures
+again with the reader's own code, forms the same batches, and asks the engine with the same model,
+policy, device, precision and threads. Then every answer in `results.jsonl` must come out the same:
+a difference means that a picture, a batch, a policy or an answer was mixed up on its way.
+
+Where a source is `images://` and its folders are named like the model's classes, it also reports
+accuracy, of the run and of the full network, and whether every exit is taken.
+
+    dart-stream run --source images://test --out run
+    python tools/offline_check.py run
+
+Exit status: 0 if all answers are the same, 1 if not, 2 if the run cannot be read.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from dart_stream.difficulty import DifficultyTables, paper_difficulty
+from dart_stream.engine import Engine
+from dart_stream.errors import DartStreamError
+from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
+from dart_stream.policies import Policy, policy_from_dict
+from pipeline.config import PipelineConfig, SourceConfig
+from pipeline.config_file import load_config
+from pipeline.errors import ConfigError, UserError
+from pipeline.perturb import CropKey, Perturbation
+from pipeline.readers import open_reader
+from pipeline.readers.images import ImagesReader
+from pipeline.regions import Cropper, build_region_finder
+from pipeline.roles.worker import staged_model
+from pipeline.sinks.jsonl import read_records
+from pipeline.supervisor import plan_run
+from pipeline.supervisor.recording import RESOLVED, SUMMARY, TELEMETRY
+
+MIN_EXIT_SHARE = 0.02
+"""An exit that fewer regions take is there for nothing."""
+
+Key = tuple[str, int, int]
+"""Source, frame, region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Regions that were answered together."""
+
+    worker: str
+    policy_version: int
+    keys: list[Key]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run left behind."""
+
+    config: PipelineConfig
+    summary: dict[str, Any]
+    policies: dict[int, dict[str, Any]]
+    batches: list[Batch]
+    results: dict[Key, dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Answer:
+    """What comes out offline for one region."""
+
+    label_id: int
+    confidence: float
+    exit: int
+    difficulty: float
+    full_label_id: int
+
+
+@dataclass(slots=True)
+class Differences:
+    """Results beside offline answers."""
+
+    regions: int = 0
+    label: int = 0
+    exit: int = 0
+    max_confidence: float = 0.0
+    max_difficulty: float = 0.0
+    first: list[str] = field(default_factory=list)
+
+    def count(self, key: Key, record: dict[str, Any], answer: Answer) -> None:
+        """Compare one region."""
+        self.regions += 1
+        self.label += record["label_id"] != answer.label_id
+        self.exit += record["exit"] != answer.exit
+        if record["label_id"] != answer.label_id or record["exit"] != answer.exit:
+            self.first = [*self.first, f"{key}: {record['label_id'], record['exit']} {answer}"][:5]
+        self.max_confidence = max(
+            self.max_confidence, abs(record["confidence"] - answer.confidence)
+        )
+        self.max_difficulty = max(
+            self.max_difficulty, abs(record["difficulty"] - answer.difficulty)
+        )
+
+
+def load_run(folder: Path) -> Run:
+    """Read a run's files.
+
+    Raises:
+        ConfigError: One is missing, or the run has not ended.
+    """
+    for name in (RESOLVED, SUMMARY, TELEMETRY, "results.jsonl"):
+        if not (folder / name).is_file():
+            raise ConfigError(f"{folder}: expected a finished run, it has no {name}")
+    config = load_config(folder / RESOLVED).config
+    sources = list(config.sources)
+    policies: dict[int, dict[str, Any]] = {}
+    batches: list[Batch] = []
+    with (folder / TELEMETRY).open("rb") as stream:
+        for note in msgpack.Unpacker(stream, raw=False):
+            if note["kind"] == "policy":
+                policies[note["version"]] = note["body"]
+            elif note["kind"] == "batch":
+                keys = [
+                    (sources[source], frame, region) for source, frame, region in note["regions"]
+                ]
+                batches.append(Batch(note["worker"], note["policy_version"], keys))
+    results = {
+        (record["source"], record["frame"], record["region"]): record
+        for record in read_records(folder / "results.jsonl", 0)
+        if "event" not in record
+    }
+    summary = json.loads((folder / SUMMARY).read_text())
+    return Run(config, summary, policies, batches, results)
+
+
+class Pictures:
+    """Crops of one source, read again from its beginning and handed out once each."""
+
+    def __init__(self, name: str, run: Run, info: ModelInfo, wanted: set[tuple[int, int]]) -> None:
+        config = run.config.sources[name]
+        self._name = name
+        self._wanted = wanted
+        self._frames = {frame for frame, _ in wanted}
+        self._crops: dict[tuple[int, int], NDArray[np.uint8]] = {}
+        self._stream = self._read(config, run.config.seed, info)
+
+    def take(self, frame: int, region: int) -> NDArray[np.uint8]:
+        """The crop of a region; reads on until it comes.
+
+        Raises:
+            ConfigError: The source does not hold it any more.
+        """
+        while (frame, region) not in self._crops:
+            if next(self._stream, None) is None:
+                raise ConfigError(f"source {self._name}: frame {frame} is not in it any more")
+        return self._crops.pop((frame, region))
+
+    def _read(self, config: SourceConfig, seed: int, info: ModelInfo) -> Iterator[int]:
+        reader = open_reader(config)
+        if reader.live:
+            raise ConfigError(f"source {self._name}: a live source cannot be read again")
+        finder = build_region_finder(config.regions)
+        cropper = Cropper(info.input_size, info.resize)
+        shift = None if config.perturb is None else Perturbation.parse(config.perturb)
+        regions_before = 0
+        for frame in reader.frames():
+            if frame.index not in self._frames:
+                continue  # dropped by the run, or without regions
+            crops = cropper.crops(frame, finder.find(frame))
+            if shift is not None:
+                key = CropKey(seed, self._name, frame.index)
+                crops = shift.apply(crops, regions_before, key)
+            regions_before += len(crops)
+            for number, crop in enumerate(crops):
+                if (frame.index, number) in self._wanted:
+                    self._crops[frame.index, number] = crop
+            yield frame.index
+
+
+class Offline:
+    """The model of a run, asked without the pipeline."""
+
+    def __init__(self, run: Run, device: str, precision: str, threads: int) -> None:
+        directory = resolve(run.config.model.name)
+        self.info = read_info(directory)
+        self.engine = Engine(
+            staged_model(self.info, load_network(directory, self.info)),
+            device=device,
+            precision=precision,  # type: ignore[arg-type]  # as the engine itself named it
+            threads=threads,
+        )
+        tables = self.info.difficulty
+        self._tables = None if tables is None else DifficultyTables.from_dict(tables)
+        self._policies = {version: self._policy(body) for version, body in run.policies.items()}
+
+    def answers(self, batch: Batch, crops: NDArray[np.uint8]) -> list[Answer]:
+        """Answer a batch as it was formed."""
+        policy = self._policies[batch.policy_version]
+        if policy.difficulty_mode == "paper" or self._tables is None:
+            difficulty = paper_difficulty(crops)
+        else:
+            difficulty = self._tables.score(crops)
+        decisions = self.engine.run(crops, difficulty, policy)
+        full = self.engine.plain(crops).argmax(axis=1)
+        columns = (decisions.label_id, decisions.confidence, decisions.exit, difficulty, full)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return [Answer(*row) for row in rows]
+
+    def _policy(self, body: dict[str, Any]) -> Policy:
+        return policy_from_dict(
+            body, num_exits=self.info.num_exits, num_classes=len(self.info.classes)
+        )
+
+
+def recompute(run: Run, offline: Offline) -> dict[Key, Answer]:
+    """Answer every batch of a run again."""
+    wanted: dict[str, set[tuple[int, int]]] = {name: set() for name in run.config.sources}
+    for batch in run.batches:
+        for source, frame, region in batch.keys:
+            wanted[source].add((frame, region))
+    pictures = {name: Pictures(name, run, offline.info, keys) for name, keys in wanted.items()}
+    answers: dict[Key, Answer] = {}
+    for batch in run.batches:
+        crops = np.stack([pictures[source].take(*rest) for source, *rest in batch.keys])
+        answers.update(zip(batch.keys, offline.answers(batch, crops), strict=True))
+    return answers
+
+
+def labels_of(config: SourceConfig, classes: list[str]) -> list[int] | None:
+    """Class of each picture, where the folders of an `images://` source are named like classes."""
+    reader = open_reader(config)
+    if not isinstance(reader, ImagesReader):
+        return None
+    names = [path.parent.name for path in reader.pictures()]
+    numbers = {name: number for number, name in enumerate(classes)}
+    return [numbers[name] for name in names] if set(names) <= set(classes) else None
+
+
+def accuracy(run: Run, info: ModelInfo, answers: dict[Key, Answer]) -> dict[str, Any]:
+    """Accuracy of each labelled source: of the run, and of the full network on the same batches."""
+    report: dict[str, Any] = {}
+    for name, config in run.config.sources.items():
+        truth = labels_of(config, info.classes)
+        if truth is None:
+            continue
+        keys = [key for key in run.results if key[0] == name and key in answers]
+        right = full = disagreeing = 0
+        for key in keys:
+            label = truth[key[1] % len(truth)]
+            right += run.results[key]["label_id"] == label
+            full += answers[key].full_label_id == label
+            disagreeing += answers[key].full_label_id != run.results[key]["label_id"]
+        n = max(1, len(keys))
+        report[name] = {
+            "n": len(keys),
+            "accuracy": right / n,
+            "full_accuracy": full / n,
+            "disagreement": disagreeing / n,
+        }
+    return report
+
+
+def check(folder: Path) -> dict[str, Any]:
+    """Everything that is reported.
+
+    Raises:
+        UserError: The run or its sources cannot be read.
+        DartStreamError: Its model cannot.
+    """
+    run = load_run(folder)
+    described = next(iter(run.summary["workers"].values()))["description"].split()
+    device, precision = described[0], described[1]
+    threads = plan_run(run.config).worker_threads
+    offline = Offline(run, device, precision, threads)
+    answers = recompute(run, offline)
+    differences = Differences()
+    for key in run.results.keys() & answers.keys():
+        differences.count(key, run.results[key], answers[key])
+    exits = Counter(record["exit"] for record in run.results.values())
+    shares = [exits[k] / max(1, len(run.results)) for k in range(offline.info.num_exits)]
+    return {
+        "run": folder.name,
+        "model": offline.info.name,
+        "description": offline.engine.description,
+        "batches": len(run.batches),
+        "mean_batch": len(answers) / max(1, len(run.batches)),
+        "results": len(run.results),
+        "without_batch": len(run.results.keys() - answers.keys()),
+        "without_result": len(answers.keys() - run.results.keys()),
+        "differences": msgspec.to_builtins(differences),
+        "exits": shares,
+        "every_exit_taken": min(shares) >= MIN_EXIT_SHARE,
+        "accuracy": accuracy(run, offline.info, answers),
+    }
+
+
+def is_same(report: dict[str, Any]) -> bool:
+    """Every result was compared, and label and exit are the same everywhere."""
+    differences = report["differences"]
+    compared = report["results"] > 0 and not (report["without_batch"] or report["without_result"])
+    return compared and not (differences["label"] or differences["exit"])
+
+
+def table(report: dict[str, Any]) -> str:
+    """The report for people."""
+    differences = report["differences"]
+    rows = [
+        ("model", f"{report['model']}; {report['description']}"),
+        ("regions compared", f"{differences['regions']} of {report['results']}"),
+        ("batches", f"{report['batches']}, {report['mean_batch']:.1f} regions on average"),
+        ("not compared", f"{report['without_batch']} results, {report['without_result']} answers"),
+        ("other label", str(differences["label"])),
+        ("other exit", str(differences["exit"])),
+        ("max |confidence difference|", f"{differences['max_confidence']:.2e} (6 digits recorded)"),
+        ("max |difficulty difference|", f"{differences['max_difficulty']:.2e} (6 digits recorded)"),
+        ("exits", ", ".join(f"{share:.2%}" for share in report["exits"])),
+    ]
+    if not report["every_exit_taken"]:
+        rows.append(("", f"an exit is taken by less than {MIN_EXIT_SHARE:.0%}"))
+    for name, figures in report["accuracy"].items():
+        rows.append(
+            (
+                f"accuracy of {name}",
+                (
+                    f"{figures['accuracy']:.2%}, full network {figures['full_accuracy']:.2%},"
+                    f" disagreement {figures['disagreement']:.2%}, n = {figures['n']}"
+                ),
+            )
+        )
+    rows += [("first difference", text) for text in differences["first"]]
+    return "\n".join(f"{name:<28} {text}" for name, text in rows)
+
+
+def main() -> int:
+    """Check one run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("run", metavar="RUN_DIR", type=Path)
+    parser.add_argument(
+        "--out", metavar="FILE", type=Path, help="default: RUN_DIR/offline_check.json"
+    )
+    args = parser.parse_args()
+    try:
+        report = check(args.run)
+    except (UserError, DartStreamError) as error:
+        print(f"offline_check: {error}", file=sys.stderr)
+        return 2
+    print(table(report))
+    out = args.out or args.run / "offline_check.json"
+    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return 0 if is_same(report) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
