@@ -40,4 +40,4 @@ def _guarded(what: str, look: Callable[[], Check]) -> Check:
     try:
         return look()
     except Exception as error:  # noqa: BLE001  # a broken library may raise anything
-        return Check(what, f"{type(error).__name__}: {error}", "fail", "see the message")
+        return Check(what, f"{type(error).__name__}: {error}", "fail", "-")

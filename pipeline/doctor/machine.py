@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.doctor.check import Check
+from pipeline.errors import ConfigError
 from pipeline.supervisor.run_folder import RunFolder
 
 _MIN_MEMORY: Final = 1 << 30
@@ -18,8 +19,6 @@ _MIN_MEMORY: Final = 1 << 30
 _MIN_SHARED: Final = 64 << 20
 _MIN_DISK: Final = 1 << 30
 _MIN_OPEN_FILES: Final = 1_024
-_MAX_SOCKET_PATH: Final = 107
-"""Bytes of a Unix socket's path on Linux, its closing zero not counted."""
 
 
 def cores(control_group: Path = Path("/sys/fs/cgroup/cpu.max")) -> Check:
@@ -66,27 +65,24 @@ def open_files(limits: tuple[int, int] | None = None) -> Check:
 
 
 def sockets(root: Path | None = None) -> Check:
-    """A private folder in the temporary folder, and a socket in it: made and removed again."""
+    """A run's private folder and a socket in it: made and removed again."""
     try:
         folder = RunFolder(root)
+    except ConfigError as error:
+        return Check("sockets", str(error), "fail", "export TMPDIR=/tmp")
     except OSError as error:
         where = error.filename or root or "the temporary folder"
         advice = "set TMPDIR to a folder that can be written"
         return Check("sockets", f"cannot write to {where}: {error.strerror}", "fail", advice)
     try:
-        path = folder.path / "telemetry"
-        length = len(os.fsencode(path))
-        found = f"{folder.path.parent}, path of {length} of {_MAX_SOCKET_PATH} bytes"
-        if length > _MAX_SOCKET_PATH:
-            return Check("sockets", found, "fail", "set TMPDIR to a shorter path, such as /tmp")
         with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
-        return Check("sockets", found)
+            listener.bind(str(folder.path / "hub"))
     except OSError as error:
         advice = "set TMPDIR to a local folder; some network file systems have no sockets"
         return Check("sockets", f"{folder.path}: {error}", "fail", advice)
     finally:
         folder.close()
+    return Check("sockets", f"work in {folder.path.parent}")
 
 
 def disk(folder: Path) -> Check:

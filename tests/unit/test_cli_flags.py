@@ -10,7 +10,7 @@ FLAGS = {
     "run": ["config", "--source", "--out", "--resume", "--headless", "--set"],
     "demo": ["--seconds", "--out", "--set"],
     "validate": ["config"],
-    "doctor": [],
+    "doctor": ["--model"],
     "models": [],
     "train": ["--arch", "--data", "--out", "--recipe", "--epochs", "--quiet"],
 }
