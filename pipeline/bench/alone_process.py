@@ -1,5 +1,6 @@
 """The child process that measures the parts alone, as the benchmark sees it."""
 
+import contextlib
 import subprocess
 import sys
 from types import TracebackType
@@ -28,7 +29,11 @@ class AloneProcess:
         )
         self._stdin = cast("IO[bytes]", self._process.stdin)
         self._stdout = cast("IO[bytes]", self._process.stdout)
-        self.hello = self._ask(msgspec.json.encode(spec), AloneHello)
+        try:
+            self.hello = self._ask(msgspec.json.encode(spec), AloneHello)
+        except StageError:
+            self._end()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -39,15 +44,19 @@ class AloneProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stdin.close()
         if error is not None:
             self._process.kill()
-        self._process.wait()
-        self._stdout.close()
+        self._end()
 
     def measure(self, batch: int) -> AloneTimes:
         """One pass over the clip at this batch size."""
         return self._ask(str(batch).encode(), AloneTimes)
+
+    def _end(self) -> None:
+        with contextlib.suppress(BrokenPipeError):  # what it did not read is still in the buffer
+            self._stdin.close()
+        self._process.wait()
+        self._stdout.close()
 
     def _ask(self, line: bytes, kind: type[_Answer]) -> _Answer:
         try:

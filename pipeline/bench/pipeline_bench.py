@@ -148,7 +148,6 @@ def _alone_spec(plan: RunPlan) -> AloneSpec:
             **base,
             model=plan.config.model,
             threads=plan.worker_threads,
-            input_size=plan.model.input_size,
         ),
         policy=plan.policy.to_dict(),
     )
