@@ -50,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has left; there is nobody to tell.
         sys.stderr.close()
         return EXIT_FAILED
+    except OSError as error:
+        return _complain(error, EXIT_FAILED)
 
 
 def _complain(error: Exception, status: int) -> int:

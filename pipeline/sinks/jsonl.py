@@ -1,5 +1,6 @@
 """`results.jsonl`: one JSON object a line, each region exactly once, whatever is killed."""
 
+import contextlib
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -39,25 +40,40 @@ class JsonlSink(Sink):
     def write(self, records: Sequence[Record]) -> None:
         """Append one line a record."""
         assert self._stream is not None, "write before open"
-        self._stream.write(b"".join(self._encoder.encode(record) + b"\n" for record in records))
+        with self._letting_go():
+            self._stream.write(b"".join(self._encoder.encode(record) + b"\n" for record in records))
 
     def flush(self) -> int:
         """Hand the lines to the operating system, and to the disk once a second."""
         assert self._stream is not None, "flush before open"
-        self._stream.flush()
-        now_s = time.monotonic()
-        if now_s - self._synced_at_s > _SYNC_INTERVAL_S:
-            os.fsync(self._stream.fileno())
-            self._synced_at_s = now_s
-        return self._stream.tell()
+        with self._letting_go():
+            self._stream.flush()
+            now_s = time.monotonic()
+            if now_s - self._synced_at_s > _SYNC_INTERVAL_S:
+                os.fsync(self._stream.fileno())
+                self._synced_at_s = now_s
+            return self._stream.tell()
 
     def close(self) -> None:
         """Everything reaches the disk."""
         if self._stream is not None:
-            self._stream.flush()
-            os.fsync(self._stream.fileno())
+            with self._letting_go():
+                self._stream.flush()
+                os.fsync(self._stream.fileno())
             self._stream.close()
             self._stream = None
+
+    @contextlib.contextmanager
+    def _letting_go(self) -> Iterator[None]:
+        """After an error nothing more of this incarnation may reach the file, not even later."""
+        try:
+            yield
+        except OSError:
+            if self._stream is not None:
+                with contextlib.suppress(OSError):
+                    self._stream.close()
+            self._stream = None
+            raise
 
 
 @dataclass(slots=True)

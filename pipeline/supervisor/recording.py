@@ -1,9 +1,11 @@
 """What a run leaves behind, beside its sinks' files."""
 
+import contextlib
 import json
+import logging
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgpack
 import msgspec
@@ -18,12 +20,17 @@ TELEMETRY = "telemetry.mpk"
 RESOLVED = "config.resolved.yaml"
 SUMMARY = "summary.json"
 
+log = logging.getLogger(__name__)
+
 
 class Recording:
-    """Appends records to `telemetry.mpk`: every policy, batch and snapshot."""
+    """Appends records to `telemetry.mpk`: every policy, batch and snapshot.
+
+    A disk that is full ends the recording, not the run.
+    """
 
     def __init__(self, out: Path) -> None:
-        self._stream = (out / TELEMETRY).open("ab")
+        self._stream: BinaryIO | None = (out / TELEMETRY).open("ab")
 
     def policy(self, version: int, body: dict[str, Any]) -> None:
         """A policy that is now in force."""
@@ -37,15 +44,34 @@ class Recording:
 
     def note(self, body: dict[str, Any]) -> None:
         """Any other record."""
-        self._stream.write(msgpack.packb({"time_s": time.time(), **body}))
+        if self._stream is None:
+            return
+        try:
+            self._stream.write(msgpack.packb({"time_s": time.time(), **body}))
+        except OSError as error:
+            self._give_up(error)
 
     def flush(self) -> None:
         """Hand the records to the operating system."""
-        self._stream.flush()
+        if self._stream is None:
+            return
+        try:
+            self._stream.flush()
+        except OSError as error:
+            self._give_up(error)
 
     def close(self) -> None:
         """No record follows."""
-        self._stream.close()
+        self.flush()
+        if self._stream is not None:
+            self._stream.close()
+
+    def _give_up(self, error: OSError) -> None:
+        log.warning("%s: %s; the recording ends here, the run goes on", TELEMETRY, error.strerror)
+        if self._stream is not None:
+            with contextlib.suppress(OSError):
+                self._stream.close()
+        self._stream = None
 
 
 def prepare_out(out: Path) -> None:

@@ -1,5 +1,6 @@
 """One log for the whole run, each line with its stage."""
 
+import contextlib
 import logging
 import sys
 from collections import deque
@@ -14,7 +15,10 @@ _KEPT_LINES = 200
 
 
 class RunLog:
-    """Writes to the run's folder, to standard error unless a screen is drawn, and keeps a tail."""
+    """Writes to the run's folder, to standard error unless a screen is drawn, and keeps a tail.
+
+    A full disk or a reader of standard error that has left costs lines, not the run.
+    """
 
     def __init__(self, path: Path | None, *, echo: bool) -> None:
         self._stream = None if path is None else path.open("a", encoding="utf-8")
@@ -35,15 +39,18 @@ class RunLog:
         line = f"{now} {level:<7} {stage}: {redact(text)}"
         self.tail.append(line)
         if self._stream is not None:
-            self._stream.write(line + "\n")
-            self._stream.flush()
+            with contextlib.suppress(OSError):
+                self._stream.write(line + "\n")
+                self._stream.flush()
         if self._echo:
-            sys.stderr.write(line + "\n")
+            with contextlib.suppress(OSError):
+                sys.stderr.write(line + "\n")
 
     def close(self) -> None:
         """No line follows."""
         if self._stream is not None:
-            self._stream.close()
+            with contextlib.suppress(OSError):
+                self._stream.close()
 
 
 class StageHandler(logging.Handler):
