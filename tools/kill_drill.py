@@ -129,7 +129,7 @@ class Run:
         if role == "supervisor":
             return self.process.pid
         for pid in self.alive():
-            if _command_line(pid)[1:4] == ["-m", "pipeline.child", role]:
+            if _command_line(pid)[-3:] == ["-m", "pipeline.child", role]:
                 return pid
         raise DrillError(f"expected a living {role}, found none")
 
@@ -296,7 +296,7 @@ def _environment(pid: int) -> list[bytes]:
 
 def _command_line(pid: int) -> list[str]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        return Path(f"/proc/{pid}/cmdline").read_text().removesuffix("\0").split("\0")
     except OSError:
         return []
 
