@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import msgspec
 
@@ -33,6 +34,8 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Ctrl-C reaches the whole terminal; the supervisor alone decides what it means.
         signal.signal(number, signal.SIG_IGN)
+    # Classes of the user's own come from there, and never shadow ours or the library's.
+    sys.path.append(str(Path.cwd()))
     spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=AnySpec)
     stopping = threading.Event()
     threading.Thread(target=_watch_parent, args=(spec, stopping), daemon=True).start()

@@ -16,7 +16,8 @@ import yaml
 
 from pipeline.config import PipelineConfig, SourceConfig
 from pipeline.errors import ConfigError
-from pipeline.schema_check import refuse_unknown_keys
+from pipeline.redact import redact
+from pipeline.schema_check import refuse_infinity, refuse_unknown_keys
 
 ENV_PREFIX = "DART_"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -58,6 +59,7 @@ def load_config(
     sources: Iterable[str] = (),
     overrides: Iterable[str] = (),
     environment: Mapping[str, str] | None = None,
+    with_overrides: bool = True,
 ) -> LoadedConfig:
     """Read, merge and check a configuration.
 
@@ -67,20 +69,21 @@ def load_config(
         sources: `[NAME=]URI`, added to (or replacing) the file's sources.
         overrides: `a.b=value`, the value read as YAML.
         environment: Of `DART_SECTION__KEY` and `${NAME}`; the process's own by default.
+        with_overrides: False takes only `${NAME}` from the environment.
 
     Raises:
         ConfigError: One line that names the key, what was expected and what came.
     """
     environment = os.environ if environment is None else environment
     plain = _read_yaml(path) if path is not None else copy.deepcopy(dict(base or {}))
-    for key, text in _environment_overrides(environment):
+    for key, text in _environment_overrides(environment) if with_overrides else ():
         _set(plain, key, text)
+    _add_sources(plain, sources)
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator:
             raise ConfigError(f"--set: expected KEY=VALUE, got {override!r}")
         _set(plain, key.strip(), text)
-    _add_sources(plain, sources)
     return LoadedConfig(check_config(_fill_secrets(plain, environment, "")), plain)
 
 
@@ -91,12 +94,15 @@ def check_config(plain: dict[str, Any]) -> PipelineConfig:
         ConfigError: As for `load_config`.
     """
     refuse_unknown_keys(plain, PipelineConfig)
+    refuse_infinity(plain)
     sources = plain.get("sources")
     if not isinstance(sources, dict) or not sources:
         raise ConfigError("sources: expected at least one, got none; give --source URI or a file")
     for name, body in sources.items():
         if not _NAME.match(str(name)):
             raise ConfigError(f"sources: expected a name of letters, digits, . _ -, got {name!r}")
+        if isinstance(body, dict) and type(body.get("uri")) is int:
+            body["uri"] = str(body["uri"])  # a webcam's number
         _convert(body, SourceConfig, f"sources.{name}")
     config: PipelineConfig = _convert(plain, PipelineConfig, "")
     return config
@@ -163,9 +169,9 @@ def _add_sources(plain: dict[str, Any], sources: Iterable[str]) -> None:
 
 def _name_for(uri: str, taken: Mapping[str, Any]) -> str:
     """A readable name from a URI: the file's stem, or the scheme and number."""
-    tail = re.sub(r"[?#].*$", "", uri).rstrip("/").rsplit("/", 1)[-1].rsplit("@", 1)[-1]
+    tail = re.sub(r"[?#].*$", "", redact(uri)).rstrip("/").rsplit("/", 1)[-1].rsplit("@", 1)[-1]
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", tail.rsplit(".", 1)[0] if "." in tail else tail)
-    base = stem.strip("-") or "source"
+    base = stem.strip("-_") or "source"
     if base.isdigit():
         base = f"cam{base}"
     name, number = base, 2

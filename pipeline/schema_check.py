@@ -4,6 +4,7 @@ msgspec refuses them too, but its error names neither the key of a map nor a lik
 """
 
 import difflib
+import math
 from typing import Any
 
 from msgspec import inspect
@@ -18,6 +19,22 @@ def refuse_unknown_keys(plain: Any, kind: type) -> None:
         ConfigError: At the first key that the type does not know.
     """
     _walk(plain, inspect.type_info(kind), "")
+
+
+def refuse_infinity(plain: Any, path: str = "") -> None:
+    """Times, rates and sizes are finite.
+
+    Raises:
+        ConfigError: At the first number that is infinite or not a number.
+    """
+    if isinstance(plain, dict):
+        for key, value in plain.items():
+            refuse_infinity(value, _join(path, key))
+    elif isinstance(plain, list):
+        for number, value in enumerate(plain):
+            refuse_infinity(value, f"{path}[{number}]")
+    elif isinstance(plain, float) and not math.isfinite(plain):
+        raise ConfigError(f"{path}: expected a finite number, got {plain}")
 
 
 def _walk(plain: Any, kind: inspect.Type, path: str) -> None:

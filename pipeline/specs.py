@@ -42,7 +42,6 @@ class WorkerSpec(Spec, frozen=True, kw_only=True):
 
     model: ModelConfig
     threads: int
-    input_size: tuple[int, int]
 
 
 class SinkSpec(Spec, frozen=True, kw_only=True):

@@ -2,9 +2,9 @@
 
 import argparse
 import importlib
-import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from dart_stream import __version__
@@ -34,9 +34,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0, 1 failed, 2 wrong input, 130 interrupted."""
-    if os.getcwd() not in sys.path:
+    here = str(Path.cwd())
+    if here not in sys.path:
         # Classes of the user's own are imported from where the command is typed.
-        sys.path.insert(0, os.getcwd())
+        sys.path.append(here)
     args = build_parser().parse_args(arguments)
     try:
         return int(args.execute(args))

@@ -9,7 +9,7 @@ from pipeline.config_file import LoadedConfig, load_config
 from pipeline.errors import ConfigError
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import prepare_out, write_resolved
-from pipeline.supervisor.resume import load_unfinished
+from pipeline.supervisor.resume import load_unfinished, nothing_left
 
 HELP = "classify the regions of video sources"
 
@@ -39,6 +39,9 @@ def execute(args: argparse.Namespace) -> int:
     if not resume:
         prepare_out(out)
         write_resolved(out, loaded.plain)
+    elif nothing_left(plan, out):
+        print(f"{out}: every source has ended; nothing is left to do")  # noqa: T201  # the answer
+        return 0
     return run_session(plan, out, headless=args.headless, resume=resume)
 
 

@@ -1,11 +1,13 @@
 """One run as a person sees it: screen or lines, Ctrl-C, summary at the end."""
 
 import contextlib
+import os
 import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 from rich.console import Console
 
@@ -58,16 +60,24 @@ class _Watchers:
         now_s = time.monotonic()
         if self._line_interval_s is not None and now_s >= self._next_line_s:
             self._next_line_s = now_s + self._line_interval_s
-            print(one_line(snapshot), flush=True)  # noqa: T201  # the monitor without a terminal
+            self._print(one_line(snapshot))
         if self._begin_s is None and snapshot.regions:
             self._begin_s = now_s
         if self._limit_s and self._begin_s is not None and not self.limit_reached:
             self._watch_limit(now_s - self._begin_s)
 
+    def _print(self, line: str) -> None:
+        """Write the monitor's line; when nobody reads it any more, the run goes on in silence."""
+        try:
+            print(line, flush=True)  # noqa: T201  # the monitor without a terminal
+        except OSError:
+            self._line_interval_s = None
+            _silence(sys.stdout)
+
     def _watch_limit(self, elapsed_s: float) -> None:
         if elapsed_s >= self._limit_s and self.supervisor is not None:
             self.limit_reached = True
-            self.supervisor.interrupt()
+            self.supervisor.interrupt(only_once=True)
 
 
 def _wants_screen(monitor: MonitorConfig) -> bool:
@@ -78,8 +88,10 @@ def _wants_screen(monitor: MonitorConfig) -> bool:
 
 @contextlib.contextmanager
 def _interrupts(supervisor: Supervisor) -> Iterator[None]:
-    """Ctrl-C and SIGTERM drain; a second one ends at once."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    """Ctrl-C, SIGTERM and a lost terminal drain; a second one ends at once."""
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it stays ignored
+        numbers.append(signal.SIGHUP)
     before = {
         number: signal.signal(number, lambda *_: supervisor.interrupt()) for number in numbers
     }
@@ -92,9 +104,22 @@ def _interrupts(supervisor: Supervisor) -> Iterator[None]:
 
 def _report(outcome: Outcome, out: Path, *, quiet: bool) -> None:
     if not quiet:
-        console = Console()
-        console.print(summary_table(outcome.summary))
-        console.print(f"results in {out}", markup=False, highlight=False, soft_wrap=True)
+        try:
+            _print_summary(outcome, out)
+        except OSError:
+            _silence(sys.stdout)
     if outcome.error is not None:
         line = " ".join(outcome.error.split())
         print(f"dart-stream: {line}", file=sys.stderr)  # noqa: T201  # the place for it
+
+
+def _print_summary(outcome: Outcome, out: Path) -> None:
+    console = Console()
+    console.print(summary_table(outcome.summary))
+    console.print(f"results in {out}", markup=False, highlight=False, soft_wrap=True)
+    sys.stdout.flush()
+
+
+def _silence(stream: TextIO) -> None:
+    """Nobody reads it any more; what is still written to it must not end the run."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -68,11 +68,14 @@ class VideoFrame(Frame):
         self.skipped = 0
         self.corrupt = 0
         self.decode_ms = 0.0
+        self._pixels: Pixels | None = None
         self.stamp()
 
     def pixels(self) -> Pixels:
         """The picture as RGB uint8 of shape (height, width, 3), upright."""
-        return self._upright(self._converter.whole(self._picture))
+        if self._pixels is None:  # several zones of a frame share one conversion
+            self._pixels = self._upright(self._converter.whole(self._picture))
+        return self._pixels
 
     def resized(self, width: int, height: int) -> Pixels:
         """The whole picture scaled to (height, width, 3), upright."""

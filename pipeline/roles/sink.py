@@ -1,5 +1,6 @@
 """A sink at work: writes what comes, says what is safe."""
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -28,7 +29,12 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
             link.send(Fatal(f"sink {spec.name}: {error}"))
             return
         link.send(Hello("sink", spec.name, os.getpid(), about={"keys": keys}))
-        _serve(sink, link, stopping)
+        try:
+            _serve(sink, link, stopping)
+        except Exception:
+            with contextlib.suppress(Exception):  # the first error is the one to tell
+                sink.close()
+            raise
     finally:
         link.close()
 

@@ -46,4 +46,4 @@ class Sink(ABC):
         return 0
 
     def close(self) -> None:  # noqa: B027  # many sinks hold nothing open
-        """No record follows."""
+        """No record follows, at the end or because `write` or `flush` failed."""

@@ -1,5 +1,6 @@
 """Children of a run: processes, or threads that run the same functions."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -80,7 +81,7 @@ class ChildProcess(Child):
     def __init__(self, spec: AnySpec, keep_open: int) -> None:
         super().__init__(spec)
         self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
-            [sys.executable, "-m", "pipeline.child", self.role],
+            [sys.executable, "-P", "-m", "pipeline.child", self.role],
             stdin=subprocess.PIPE,
             stdout=None if isinstance(spec, MonitorSpec) else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -133,7 +134,7 @@ class ChildProcess(Child):
 
     def release(self) -> None:
         stdin = cast("IO[bytes]", self._process.stdin)
-        if not stdin.closed:
+        with contextlib.suppress(BrokenPipeError):  # it died before it read what to do
             stdin.close()
 
     def measure(self) -> None:

@@ -55,6 +55,7 @@ class Crew:
         self._budgets: dict[ChildKey, RestartBudget] = {}
         self._due: dict[ChildKey, float] = {}
         self._cpu_s: dict[str, float] = {}
+        self._waiting_workers: list[ChildKey] = []
         self._is_draining = False
         self.restarts = 0
         self.given_up: str | None = None
@@ -63,7 +64,13 @@ class Crew:
     def start_all(self, *, screen: bool) -> None:
         """Start every role of the plan."""
         keys: list[ChildKey] = [("sink", name) for name in self._plan.sink_names]
-        keys += [("worker", name) for name in self._plan.worker_names]
+        first, *others = [("worker", name) for name in self._plan.worker_names]
+        keys.append(first)
+        if self._plan.config.model.precision == "auto":
+            # They compute in the precision that the first one measures out.
+            self._waiting_workers = others
+        else:
+            keys += others
         keys += [
             ("reader", name) for name, source in self._hub.sources.items() if source.ended is None
         ]
@@ -73,7 +80,11 @@ class Crew:
             self._start(key)
 
     def start_due(self, now_s: float) -> None:
-        """Start the children whose delay is over."""
+        """Start the children whose delay is over, or who waited for the first worker."""
+        if any(worker.precision for worker in self._hub.workers.values()):
+            for key in self._waiting_workers:
+                self._start(key)
+            self._waiting_workers = []
         for key in [key for key, due_s in self._due.items() if due_s <= now_s]:
             del self._due[key]
             self._start(key)
@@ -214,11 +225,13 @@ class Crew:
     def _is_mute(self, identity: str, child: Child, now_s: float) -> bool:
         if now_s - self._born_s[identity] < self._plan.config.runtime.start_timeout_s:
             return False
-        if child.role == "worker":
-            return self._hub.workers[child.spec.name].identity != identity
-        if child.role == "sink":
-            return self._hub.sinks[child.spec.name].identity != identity
-        return False
+        name = child.spec.name
+        spoken_for = {
+            "worker": lambda: self._hub.workers[name].identity,
+            "sink": lambda: self._hub.sinks[name].identity,
+            "reader": lambda: self._hub.sources[name].reader,
+        }
+        return child.role in spoken_for and spoken_for[child.role]() != identity
 
     def _is_reader_fatal(self, text: str) -> bool:
         return any(

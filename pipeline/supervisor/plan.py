@@ -6,7 +6,13 @@ from typing import Any
 
 from dart_stream.model_dir import ModelInfo, read_info, read_policy, resolve
 from dart_stream.policies import Policy, policy_from_dict
-from pipeline.config import CustomSinkConfig, PipelineConfig, PolicyConfig, SourceConfig
+from pipeline.config import (
+    CustomSinkConfig,
+    JsonlSinkConfig,
+    PipelineConfig,
+    PolicyConfig,
+    SourceConfig,
+)
 from pipeline.errors import ConfigError
 from pipeline.import_path import import_class
 from pipeline.perturb import Perturbation
@@ -72,6 +78,9 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     """
     for name, source in config.sources.items():
         _check_source(name, source)
+    files = [sink.file for sink in config.sinks if isinstance(sink, JsonlSinkConfig)]
+    if len(set(files)) < len(files):
+        raise ConfigError(f"sinks: expected a file of its own for each jsonl sink, got {files}")
     for sink in config.sinks:
         if isinstance(sink, CustomSinkConfig):
             import_class(sink.cls, Sink, key="sinks.class")

@@ -90,11 +90,19 @@ def prepare_out(out: Path) -> None:
 
 
 def write_resolved(out: Path, plain: dict[str, Any]) -> None:
-    """Write the whole configuration, secrets left as `${NAME}` or hidden."""
-    resolved = msgspec.to_builtins(check_config(plain))
-    for source in resolved["sources"].values():
-        source["uri"] = redact(source["uri"])
+    """Write the whole configuration; a secret stays `${NAME}`, a literal one is hidden."""
+    resolved = _without_secrets(msgspec.to_builtins(check_config(plain)))
     (out / RESOLVED).write_text(yaml.safe_dump(resolved, sort_keys=False), encoding="utf-8")
+
+
+def _without_secrets(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {key: _without_secrets(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [_without_secrets(value) for value in node]
+    if isinstance(node, str) and "${" not in node:
+        return redact(node)
+    return node
 
 
 def write_summary(out: Path, summary: dict[str, Any]) -> None:

@@ -5,56 +5,87 @@ from typing import Any
 
 import msgspec
 
+from pipeline.config import JsonlSinkConfig
 from pipeline.config_file import LoadedConfig, load_config
 from pipeline.errors import ConfigError
 from pipeline.messages import Counters
-from pipeline.readers.base import ResumePoint
+from pipeline.readers import ResumePoint, open_reader
 from pipeline.redact import HIDDEN
 from pipeline.sinks.base import Record
-from pipeline.sinks.jsonl import cut_partial_line, scan_progress
+from pipeline.sinks.jsonl import Progress, cut_partial_line, scan_progress
 from pipeline.stages.hub import Hub
+from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording import RESOLVED
 
-RESULTS = "results.jsonl"
 STOPPED = "stopped"
 """Reason of an end that an interrupt caused."""
 
 
 def load_unfinished(out: Path) -> LoadedConfig:
-    """The configuration of an unfinished run.
+    """The configuration of an unfinished run, as it was; the environment only fills in `${NAME}`.
 
     Raises:
-        ConfigError: There is no run, or it kept a URI without its credentials.
+        ConfigError: There is no run, or it kept a text without its credentials.
     """
-    if not (out / RESOLVED).is_file():
+    resolved = out / RESOLVED
+    if not resolved.is_file():
         raise ConfigError(f"--resume: expected the folder of a run, {out} holds no {RESOLVED}")
-    loaded = load_config(out / RESOLVED, environment=None)
-    for name, source in loaded.config.sources.items():
-        if HIDDEN in source.uri:
-            raise ConfigError(
-                f"sources.{name}.uri: the run kept no credentials; write them as ${{NAME}} in the "
-                f"configuration, or put the URI back into {out / RESOLVED}"
-            )
-    return loaded
+    if HIDDEN in resolved.read_text(encoding="utf-8"):
+        raise ConfigError(
+            f"--resume: {resolved} was written without credentials ({HIDDEN}); put them back "
+            "there, and write them as ${NAME} in configurations"
+        )
+    return load_config(resolved, with_overrides=False)
 
 
-def apply_progress(hub: Hub, out: Path) -> None:
-    """Tell the hub how far each source had come."""
-    results = out / RESULTS
-    if not results.is_file():
+def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
+    """Tell the hub how far each source had come in all files, so that none of them lacks a line.
+
+    A file that is ahead drops what it already holds. Without a `jsonl` sink nothing tells how far
+    the run had come, and it begins again: other sinks may then see a record twice.
+
+    Raises:
+        ConfigError: A line of a file is damaged.
+    """
+    files = [out / sink.file for sink in plan.config.sinks if isinstance(sink, JsonlSinkConfig)]
+    for file in files:
+        file.touch()
+        cut_partial_line(file)
+        _forget_stops(file)
+    scans = [scan_progress(file) for file in files]
+    for name, source in plan.config.sources.items():
+        found = [scan.get(name, Progress()) for scan in scans]
+        if found:
+            _apply(hub, name, found, is_live=open_reader(source).live)
+
+
+def nothing_left(plan: RunPlan, out: Path) -> bool:
+    """Every source has come to its own end in every file."""
+    files = [out / sink.file for sink in plan.config.sinks if isinstance(sink, JsonlSinkConfig)]
+    if not files or not all(file.is_file() for file in files):
+        return False
+    return all(
+        progress.end is not None and progress.end["reason"] != STOPPED
+        for file in files
+        for scan in [scan_progress(file)]
+        for progress in [scan.get(name, Progress()) for name in plan.config.sources]
+    )
+
+
+def _apply(hub: Hub, name: str, found: list[Progress], *, is_live: bool) -> None:
+    open_ended = [progress for progress in found if progress.end is None]
+    if not open_ended:
+        hub.source_already_ended(name, *_account(found[0].end or {}))
         return
-    cut_partial_line(results)
-    _forget_stops(results)
-    for name, progress in scan_progress(results).items():
-        if name not in hub.sources:
-            continue
-        if progress.end is not None:
-            hub.source_already_ended(name, *_account(progress.end))
-            continue
-        point = None
-        if progress.frame >= 0:
-            point = ResumePoint(progress.frame, progress.pts_s)
-        hub.resume_source(name, point, progress.regions, progress.frames)
+    behind = min(open_ended, key=lambda progress: progress.frame)
+    if is_live and behind.newest >= 0:
+        # A camera shows no picture twice: its next one gets the next number.
+        newest = max(progress.newest for progress in found)
+        after_newest = ResumePoint(newest, behind.pts_s)
+        hub.resume_source(name, after_newest, behind.regions, behind.frames + 1)
+        return
+    point = ResumePoint(behind.frame, behind.pts_s) if behind.frame >= 0 else None
+    hub.resume_source(name, point, behind.regions, behind.frames)
 
 
 def _account(end: Record) -> tuple[str, Counters, int]:

@@ -6,7 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from pipeline.errors import ConfigError
+
 _LOCK = "lock"
+_MAX_ROOT_BYTES = 70
+"""The system allows 107 bytes for a socket's path; ours add a folder and a name."""
 
 
 class RunFolder:
@@ -14,6 +18,11 @@ class RunFolder:
 
     def __init__(self, root: Path | None = None) -> None:
         root = Path(tempfile.gettempdir()) if root is None else root
+        if len(os.fsencode(root)) > _MAX_ROOT_BYTES:
+            raise ConfigError(
+                f"temporary folder: a socket's path allows {_MAX_ROOT_BYTES} bytes, "
+                f"{root} is longer; set TMPDIR to a shorter one"
+            )
         prefix = f"dart-{os.getuid()}-"
         sweep(root, prefix)
         # Locked before it gets the name that a sweep looks for.

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from pipeline.config import ModelConfig
+from pipeline.readers import open_reader
 from pipeline.specs import AnySpec, MonitorSpec, ReaderSpec, SinkSpec, WorkerSpec
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
@@ -47,7 +48,6 @@ class SpecFactory:
                 **base,
                 model=self._model(),
                 threads=self._plan.worker_threads,
-                input_size=self._plan.model.input_size,
             )
         if role == "sink":
             return SinkSpec(
@@ -67,6 +67,7 @@ class SpecFactory:
     def _reader(self, name: str, base: dict[str, Any]) -> ReaderSpec:
         source = self._hub.sources[name]
         point = source.last_accepted
+        is_live = open_reader(self._plan.config.sources[name]).live
         return ReaderSpec(
             **base,
             source=self._plan.config.sources[name],
@@ -76,5 +77,6 @@ class SpecFactory:
             resume_frame=None if point is None else point.frame,
             resume_pts_s=0.0 if point is None else point.pts_s,
             regions_before=source.regions_accepted,
-            counters=source.counters,
+            # What a recorded source dropped since, its next reader meets again and counts.
+            counters=source.counters if is_live else source.accepted_counters,
         )

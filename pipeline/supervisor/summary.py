@@ -29,7 +29,7 @@ def make_summary(
         plan: What was run.
         hub: At the end.
         state: What the supervisor saw.
-        duration_s: From the first accepted frame to the end; start-up is not in it.
+        duration_s: From the first answer to the end; start-up is not in it.
         cpu_s: Processor time by stage, where it can be told apart.
     """
     statistics = hub.statistics
@@ -42,7 +42,7 @@ def make_summary(
         "frames": _frames(msgspec.to_builtins(ledger)),
         "regions": statistics.regions,
         "duration_s": round(duration_s, 3),
-        "fps": round(ledger.processed / duration_s, 3) if duration_s > 0 else None,
+        "fps": _fps(sum(_answered(source) for source in hub.sources.values()), duration_s),
         "latency_ms": msgspec.to_builtins(statistics.latency.snap),
         "exits": [round(share, 6) for share in statistics.exits] if statistics.regions else None,
         "macs_fraction": None if fraction is None else round(fraction, 6),
@@ -88,11 +88,20 @@ def _source(source: SourceTrack, duration_s: float, num_exits: int) -> dict[str,
         "reason": None if source.ended is None else source.ended.reason,
         "frames": _frames(msgspec.to_builtins(source.ledger)),
         "regions": regions,
-        "fps": round(source.processed / duration_s, 3) if duration_s > 0 else None,
+        "fps": _fps(_answered(source), duration_s),
         "exits": [round(source.exit_counts[k] / regions, 6) for k in range(num_exits)]
         if regions
         else None,
     }
+
+
+def _answered(source: SourceTrack) -> int:
+    """Frames of this session."""
+    return source.processed - source.resumed_frames
+
+
+def _fps(frames: int, duration_s: float) -> float | None:
+    return round(frames / duration_s, 3) if duration_s > 0 and frames else None
 
 
 def _frames(ledger: dict[str, Any]) -> dict[str, Any]:

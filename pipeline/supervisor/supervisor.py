@@ -79,7 +79,7 @@ class Supervisor:
         self._handler = StageHandler(self._log)
         self.hub = Hub(plan.hub_plan())
         if resume:
-            apply_progress(self.hub, out)
+            apply_progress(self.hub, plan, out)
         self._interrupts = 0
         self._draining_since_s: float | None = None
         self._error: str | None = None
@@ -91,9 +91,14 @@ class Supervisor:
 
     # --- from outside -----------------------------------------------------------------------------
 
-    def interrupt(self) -> None:
-        """Drain and end; called again, end at once. Safe in a signal handler."""
-        self._interrupts += 1
+    def interrupt(self, *, only_once: bool = False) -> None:
+        """Drain and end; called again, end at once. Safe in a signal handler.
+
+        Args:
+            only_once: Do nothing if it is draining already.
+        """
+        if not (only_once and self._interrupts):
+            self._interrupts += 1
 
     def run(self) -> Outcome:
         """Run to the end, whatever that is."""
@@ -155,7 +160,9 @@ class Supervisor:
             match action:
                 case Send(peer, message, blob):
                     if not self._socket.send(peer, message, blob):
-                        log.warning("%s: did not take %s", peer, type(message).__name__)
+                        # It is dead or reads no more; its successor gets what it lacks.
+                        log.warning("%s: did not take %s; killed", peer, type(message).__name__)
+                        self._crew.kill(peer)
                 case Kill(peer, reason):
                     self._alarm(f"{peer}: {reason}; killed")
                     self._crew.kill(peer)

@@ -31,10 +31,21 @@ def test_a_source_alone_runs_on_defaults():
         ("images:///data/cats/", "cats"),
         ("webcam://0", "cam0"),
         ("/dev/video0", "video0"),
+        ("rtsp://user:pa#ss@cam/stream", "stream"),
+        ("_clip.mp4", "clip"),
     ],
 )
 def test_a_source_gets_a_readable_name(uri, name):
     assert list(load(sources=[uri]).sources) == [name]
+
+
+def test_an_option_of_a_source_on_the_command_line_is_understood():
+    config = load(sources=["y.mp4"], overrides=["sources.y.stride=2"])
+    assert config.sources["y"].stride == 2
+
+
+def test_a_bare_number_in_a_file_is_a_webcam(tmp_path):
+    assert load("sources: {cam: {uri: 0}}", tmp_path).sources["cam"].uri == "0"
 
 
 def test_two_sources_of_one_file_get_two_names():
@@ -111,6 +122,7 @@ def test_a_secret_comes_from_the_environment_and_is_not_in_the_plain_form():
             r"policy\.thresholds\[0\]: expected `float` < 1",
         ),
         ("sources: {a: {uri: 'r://${NO_SUCH}'}}", r"sources\.a\.uri: .* NO_SUCH is not set"),
+        ("sources: {a: {uri: x, start: .inf}}", r"sources\.a\.start: expected a finite number"),
         ("sources: {}", "sources: expected at least one, got none"),
         ("sources: [a]", "sources: expected names and settings, got list"),
         ("- a", "expected keys and values, got list"),
