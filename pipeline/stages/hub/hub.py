@@ -172,7 +172,7 @@ class Hub:
         """Do what has become possible; returns what the driver must carry out."""
         self._release()
         self._dispatch(now_ns)
-        self._feed_sinks()
+        self._feed_sinks(now_ns)
         self._grant_credits()
         self._watch_deadlines(now_ns)
         actions, self._actions = self._actions, []
@@ -391,9 +391,9 @@ class Hub:
             b"".join(task.crop for task in tasks),
         )
 
-    def _feed_sinks(self) -> None:
+    def _feed_sinks(self, now_ns: int) -> None:
         for sink in self.sinks.values():
-            for message in sink.messages():
+            for message in sink.messages(now_ns):
                 assert sink.identity is not None
                 self._send(sink.identity, message)
 

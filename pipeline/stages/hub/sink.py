@@ -9,6 +9,9 @@ from pipeline.sinks.base import Key, Record, key_of
 MAX_UNACKED = 4_096
 """Records; beyond this, sources get no credit."""
 _MAX_PER_MESSAGE = 512
+_FEED_INTERVAL_NS = 50_000_000
+_FEED_AT_ONCE = 64
+"""Records; fewer are sent only every so often, because a message costs as much for one."""
 _MAX_MESSAGES = 32
 """Without an acknowledgement; far below what a socket queues, so that none is ever refused."""
 
@@ -30,6 +33,8 @@ class SinkTrack:
     """How many of `unacked`, from the left, this incarnation has been sent."""
     ends: deque[int] = field(default_factory=deque)
     """Last number of each message that was sent and is not acknowledged."""
+    fed_ns: int = -_FEED_INTERVAL_NS
+    """When it was last sent something."""
     heard_ns: int = 0
     """When it last took something, or had nothing to take."""
     held: dict[str, Key] = field(default_factory=dict)
@@ -52,6 +57,7 @@ class SinkTrack:
         """A new incarnation; `held` is the last key it has per source."""
         self.identity, self.num_sent, self.close_sent = identity, 0, False
         self.ends.clear()
+        self.fed_ns = -_FEED_INTERVAL_NS
         # It looked only behind `offset`; what an earlier incarnation held, it holds too.
         self.held |= held
         self.unacked = deque(item for item in self.unacked if not self._is_held(item[1]))
@@ -69,10 +75,10 @@ class SinkTrack:
         """This incarnation died."""
         self.identity = None
 
-    def messages(self) -> list[HubMessage]:
-        """What this incarnation has not been sent yet."""
+    def messages(self, now_ns: int) -> list[HubMessage]:
+        """What this incarnation has not been sent yet, if it is its turn."""
         out: list[HubMessage] = []
-        if self.identity is None or self.closed:
+        if self.identity is None or self.closed or not self._is_due(now_ns):
             return out
         while self.num_sent < len(self.unacked) and len(self.ends) < _MAX_MESSAGES:
             end = min(self.num_sent + _MAX_PER_MESSAGE, len(self.unacked))
@@ -84,7 +90,15 @@ class SinkTrack:
         if self.close_wanted and not self.close_sent and self.num_sent == len(self.unacked):
             self.close_sent = True
             out.append(CloseSink(self.next_seq - 1))
+        if out:
+            self.fed_ns = now_ns
         return out
+
+    def _is_due(self, now_ns: int) -> bool:
+        """Enough has come together, the last has come, or it was fed long ago."""
+        num_unsent = len(self.unacked) - self.num_sent
+        waited = now_ns - self.fed_ns >= _FEED_INTERVAL_NS
+        return waited or self.close_wanted or num_unsent >= _FEED_AT_ONCE
 
     def is_late(self, now_ns: int, deadline_ns: int) -> bool:
         """It was sent something, or asked to close, and has not answered in time."""

@@ -1,0 +1,58 @@
+"""When the hub sends records to a sink: not one message for each, and nobody waits for long."""
+
+import pytest
+
+from pipeline.messages import Records
+from pipeline.stages.hub.sink import SinkTrack
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def sink():
+    track = SinkTrack("s")
+    track.said_hello("sink/s#0", {})
+    return track
+
+
+def put(sink, count):
+    for _ in range(count):
+        sink.put({"source": "a", "frame": sink.next_seq, "region": 0})
+
+
+def sent(sink, now_ms):
+    """Records sent at this moment, None for the order to close."""
+    messages = sink.messages(now_ms * MS)
+    return [len(m.records) if isinstance(m, Records) else None for m in messages]
+
+
+def test_the_first_record_goes_at_once_and_those_after_it_together(sink):
+    put(sink, 1)
+    assert sent(sink, 0) == [1]
+    for now_ms in (10, 20, 30, 40):
+        put(sink, 2)
+        assert sent(sink, now_ms) == []
+    assert sent(sink, 50) == [8]
+
+
+def test_many_records_do_not_wait(sink):
+    put(sink, 1)
+    sent(sink, 0)
+    put(sink, 64)
+    assert sent(sink, 1) == [64]
+
+
+def test_the_end_does_not_wait(sink):
+    put(sink, 1)
+    sent(sink, 0)
+    put(sink, 1)
+    sink.close_wanted = True
+    assert sent(sink, 1) == [1, None]
+
+
+def test_a_new_incarnation_does_not_wait(sink):
+    put(sink, 3)
+    sent(sink, 0)
+    sink.lost()
+    sink.said_hello("sink/s#1", {})
+    assert sent(sink, 1) == [3]
