@@ -461,3 +461,53 @@ def test_too_few_answers_are_refused_and_the_batch_stays_open():
     rig.end()
     rig.work(rounds=5)
     assert rig.frames_written() == [0]
+
+
+def test_a_frozen_sink_is_sent_a_bounded_number_of_messages_and_loses_nothing():
+    rig = Rig(credits=8192, max_batch=4096)
+    for _ in range(3_000):
+        rig.frame()
+        rig.step()
+        rig.answer(count=10)
+    assert len(rig.inbox["sink/s#0"]) <= 32
+    rig.end()
+    rig.work(rounds=60)
+    assert rig.frames_written() == list(range(3_000))
+    assert rig.hub.is_done
+
+
+def test_a_sink_that_answers_nothing_is_killed():
+    rig = Rig(batch_deadline_ns=2_000_000_000)
+    rig.frame()
+    rig.step()
+    rig.answer()
+    for _ in range(4):
+        rig.now += 1_000_000_000
+        rig.step()
+    assert {a.peer for a in rig.others if isinstance(a, Kill)} == {"sink/s#0"}
+
+
+def test_a_sink_with_nothing_to_do_is_left_alone():
+    rig = Rig(batch_deadline_ns=2_000_000_000)
+    for _ in range(9):
+        rig.now += 1_000_000_000
+        rig.step()
+    assert [a for a in rig.others if isinstance(a, Kill)] == []
+
+
+def test_a_reader_that_breaks_protocol_is_replaced():
+    rig = Rig()
+    rig.frame(number=0)
+    with pytest.raises(PeerError, match="expected a frame after 0, got 0"):
+        rig.frame(number=0)
+    rig.step()
+    assert [a.peer for a in rig.others if isinstance(a, Kill)] == ["reader/a#0"]
+
+
+def test_a_restarted_reader_begins_with_the_account_of_the_last_accepted_frame():
+    rig = Rig()
+    rig.frame(number=3, dropped={"latest": 3})
+    rig.say("reader/a#0", ReaderStatus("a", Counters(9, {"latest": 8}), "running", 0))
+    source = rig.hub.sources["a"]
+    assert source.counters == Counters(9, {"latest": 8})
+    assert source.accepted_counters == Counters(4, {"latest": 3})

@@ -1,0 +1,132 @@
+"""What an unfinished run's folder says about where to go on."""
+
+import json
+
+import pytest
+
+from pipeline.config_file import load_config
+from pipeline.errors import ConfigError
+from pipeline.stages.hub import Hub, HubPlan
+from pipeline.supervisor.recording import prepare_out, write_resolved
+from pipeline.supervisor.resume import apply_progress, load_unfinished, nothing_left
+from pipeline.supervisor.run_folder import RunFolder
+
+
+class Plan:
+    """A plan without a model."""
+
+    def __init__(self, **sources):
+        self.config = load_config(
+            base={
+                "sources": {name: {"uri": uri} for name, uri in sources.items()},
+                "sinks": [{"type": "jsonl"}, {"type": "jsonl", "file": "second.jsonl"}],
+            },
+            environment={},
+        ).config
+        self.hub = Hub(
+            HubPlan(
+                sources=list(sources),
+                workers=["0"],
+                sinks=["a", "b"],
+                labels=["x"],
+                num_exits=1,
+                full_macs=1,
+                crop_bytes=1,
+                policy_version=1,
+                policy_body={},
+            )
+        )
+
+
+def lines(*frames, end=None, source="a"):
+    records = [{"source": source, "frame": n, "region": 0, "pts_s": n / 10} for n in frames]
+    if end is not None:
+        counts = {"captured": 9, "processed": 9, "dropped": {}, "skipped": 0, "corrupt": 0}
+        event = {"event": "end_of_stream", "source": source, "reason": end, "frames": counts}
+        records.append(event)
+    return "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
+
+
+def resumed(tmp_path, first, second, **sources):
+    (tmp_path / "results.jsonl").write_text(first)
+    (tmp_path / "second.jsonl").write_text(second)
+    plan = Plan(**(sources or {"a": "a.mp4"}))
+    apply_progress(plan.hub, plan, tmp_path)
+    return plan.hub.sources
+
+
+def test_the_file_that_is_behind_decides(tmp_path):
+    source = resumed(tmp_path, lines(0, 1, 2, 3), lines(0, 1))["a"]
+    assert source.last_accepted.frame == 0
+    assert source.resumed_frames == 1
+
+
+def test_a_file_without_a_line_begins_again(tmp_path):
+    assert resumed(tmp_path, lines(0, 1, 2, end="complete"), "")["a"].last_accepted is None
+
+
+def test_a_source_that_ended_in_every_file_is_not_read_again(tmp_path):
+    whole = lines(0, 1, end="complete")
+    source = resumed(tmp_path, whole, whole)["a"]
+    assert source.ended is not None
+    assert source.processed == 9
+
+
+def test_an_interrupts_end_is_taken_back(tmp_path):
+    stopped = lines(0, 1, end="stopped")
+    source = resumed(tmp_path, stopped, stopped)["a"]
+    assert source.ended is None
+    assert source.last_accepted.frame == 0
+    assert "end_of_stream" not in (tmp_path / "results.jsonl").read_text()
+
+
+def test_a_camera_never_uses_a_number_twice(tmp_path):
+    sources = resumed(tmp_path, lines(0, 1, 2), lines(0, 1, 2), a="webcam://0")
+    assert sources["a"].last_accepted.frame == 2
+
+
+def test_a_finished_run_has_nothing_left(tmp_path):
+    plan = Plan(a="a.mp4")
+    assert not nothing_left(plan, tmp_path)
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(lines(0, end="complete"))
+    assert nothing_left(plan, tmp_path)
+    (tmp_path / "second.jsonl").write_text(lines(0, end="stopped"))
+    assert not nothing_left(plan, tmp_path)
+
+
+def test_a_damaged_line_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"results\.jsonl: expected one JSON object a line"):
+        resumed(tmp_path, lines(0) + "\0\0\0\n", "")
+
+
+def test_a_secret_by_name_survives_and_a_literal_one_is_hidden(tmp_path):
+    uri = "rtsp://viewer:${PASSWORD}@cam/stream"
+    loaded = load_config(sources=[f"cam={uri}"], environment={"PASSWORD": "geheim"})
+    write_resolved(tmp_path, loaded.plain)
+    assert uri in (tmp_path / "config.resolved.yaml").read_text()
+    loaded = load_config(
+        sources=["cam=rtsp://viewer:geheim@cam/stream"],
+        overrides=["sinks=[{type: custom, class: 'm:C', options: {url: 'mqtt://u:geheim@b'}}]"],
+        environment={},
+    )
+    write_resolved(tmp_path, loaded.plain)
+    assert "geheim" not in (tmp_path / "config.resolved.yaml").read_text()
+    with pytest.raises(ConfigError, match="written without credentials"):
+        load_unfinished(tmp_path)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="expected the folder of a run"):
+        load_unfinished(tmp_path)
+
+
+def test_an_output_folder_that_holds_something_is_refused(tmp_path):
+    (tmp_path / "x").touch()
+    with pytest.raises(ConfigError, match="is not empty"):
+        prepare_out(tmp_path)
+
+
+def test_a_temporary_folder_too_deep_for_sockets_is_named(tmp_path):
+    with pytest.raises(ConfigError, match="set TMPDIR to a shorter one"):
+        RunFolder(tmp_path / ("x" * 100))
