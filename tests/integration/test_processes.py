@@ -170,14 +170,3 @@ def _send_rubbish(endpoint):
         stranger.send_multipart([b"", b"", b"", b""])
         stranger.send_multipart([encode(Hello("worker", "0", 1, SCHEMA_VERSION)), b""])
         stranger.close(linger=5_000)
-
-
-def test_ten_sources_at_once_advance_together(start, make_clip, finished):
-    names = [f"cam{number}" for number in range(10)]
-    ended = finished(start(dict.fromkeys(names, make_clip(150))))
-    assert ended.status == 0
-    assert ended.frames == dict.fromkeys(names, list(range(150)))
-    results = [record for record in ended.lines if "event" not in record]
-    half = [record["source"] for record in results[: len(results) // 2]]
-    done = [half.count(name) for name in names]
-    assert max(done) - min(done) <= 0.2 * max(done)

@@ -70,6 +70,17 @@ def test_no_result_depends_on_how_many_workers_there_are(in_threads, clip, tmp_p
         assert first["box"] == second["box"]
 
 
+def test_ten_sources_at_once_advance_together(in_threads, clip, slow_worker):
+    names = [f"cam{number}" for number in range(10)]
+    run = in_threads(dict.fromkeys(names, clip), "runtime.max_batch=20")
+    assert run.status == 0
+    assert run.frames == dict.fromkeys(names, FRAMES)
+    results = [record["source"] for record in run.lines if "event" not in record]
+    half = results[: len(results) // 2]
+    done = [half.count(name) for name in names]
+    assert max(done) - min(done) <= 0.2 * max(done)
+
+
 @pytest.mark.parametrize("on_full", ["latest", "drop_oldest", "drop_newest"])
 def test_a_source_that_is_too_fast_drops_frames_and_the_ledger_balances(
     in_threads, slow_worker, on_full
