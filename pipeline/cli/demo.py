@@ -9,6 +9,7 @@ from typing import Any, Final
 from pipeline.cli.session import run_session
 from pipeline.clips import ClipPaths, sample_clips
 from pipeline.config_file import load_config
+from pipeline.errors import ConfigError
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import prepare_out, write_resolved
 
@@ -46,8 +47,11 @@ def execute(args: argparse.Namespace) -> int:
     """Run until the time is up or Ctrl-C.
 
     Raises:
+        ConfigError: A flag or setting is wrong.
         SourceError: The clips are not here and cannot be fetched.
     """
+    if args.seconds is not None and args.seconds <= 0:
+        raise ConfigError(f"--seconds: expected more than 0, got {args.seconds:g}")
     loaded = load_config(base=demo_config(sample_clips(_say)), overrides=args.set)
     plan = plan_run(loaded.config)
     out = args.out or _default_out()
