@@ -150,7 +150,8 @@ class Crew:
     def dismiss(self, *, at_once: bool) -> None:
         """End everybody: orderly, then by closing their input, then by force."""
         for identity, child in self._children.items():
-            if at_once and _can_be_killed(child):
+            # One that is still loading has nothing to finish, and does not listen yet.
+            if _can_be_killed(child) and (at_once or not self._has_spoken(identity, child)):
                 child.kill()
             else:
                 self._socket.send(identity, Stop())
@@ -225,13 +226,17 @@ class Crew:
     def _is_mute(self, identity: str, child: Child, now_s: float) -> bool:
         if now_s - self._born_s[identity] < self._plan.config.runtime.start_timeout_s:
             return False
+        return child.role != "monitor" and not self._has_spoken(identity, child)
+
+    def _has_spoken(self, identity: str, child: Child) -> bool:
+        """It has said hello; a monitor never does."""
         name = child.spec.name
         spoken_for = {
             "worker": lambda: self._hub.workers[name].identity,
             "sink": lambda: self._hub.sinks[name].identity,
             "reader": lambda: self._hub.sources[name].reader,
         }
-        return child.role in spoken_for and spoken_for[child.role]() != identity
+        return child.role in spoken_for and spoken_for[child.role]() == identity
 
     def _is_reader_fatal(self, text: str) -> bool:
         return any(
