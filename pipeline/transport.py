@@ -26,6 +26,8 @@ from pipeline.messages import (
 from pipeline.snapshot import Snapshot
 
 Context = zmq.Context[zmq.Socket[bytes]]
+_GOODBYE_MS = 2_000
+"""How long a last message may take."""
 _HIGH_WATER = 2_000
 """Messages; far above what credits allow."""
 _BURST = 512
@@ -154,9 +156,9 @@ class Link:
             raise PeerError(f"message: expected 2 parts, got {len(parts)}")
         return decode_from_hub(parts[0]), parts[1]
 
-    def close(self, linger_ms: int = 2_000) -> None:
-        """Close; what was sent last is still delivered for up to `linger_ms`."""
-        self._dealer.close(linger=linger_ms)
+    def close(self, *, hub_listens: bool = True) -> None:
+        """Close; what was sent last is still delivered if there is a hub to take it."""
+        self._dealer.close(linger=_GOODBYE_MS if hub_listens else 0)
 
 
 class SnapshotFeed:

@@ -57,7 +57,7 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
         except UserError as error:
             link.send(Fatal(str(error)))
     finally:
-        link.close()
+        link.close(hub_listens=not stopping.is_set())
 
 
 class _ReaderLoop:

@@ -36,7 +36,7 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
                 sink.close()
             raise
     finally:
-        link.close()
+        link.close(hub_listens=not stopping.is_set())
 
 
 def _serve(sink: Sink, link: Link, stopping: threading.Event) -> None:

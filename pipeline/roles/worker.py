@@ -52,7 +52,7 @@ def run_worker(spec: WorkerSpec, context: Context, stopping: threading.Event) ->
         link.send(Hello("worker", spec.name, os.getpid(), about=about))
         _serve(worker, link, stopping)
     finally:
-        link.close()
+        link.close(hub_listens=not stopping.is_set())
 
 
 def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:

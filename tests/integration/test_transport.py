@@ -50,7 +50,7 @@ def connect(context, endpoints):
 
     yield _connect
     for link in links:
-        link.close(linger_ms=0)
+        link.close(hub_listens=False)
 
 
 def arrived(hub, count):

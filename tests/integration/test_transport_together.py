@@ -36,7 +36,7 @@ def test_they_arrive_one_by_one_in_order_each_with_its_pixels(context, hub):
     try:
         assert received(hub) == [Received("reader/a#0", *pair) for pair in messages]
     finally:
-        link.close(linger_ms=0)
+        link.close(hub_listens=False)
 
 
 def test_those_before_a_malformed_one_count_and_the_rest_is_refused_once(context, hub):
