@@ -15,7 +15,7 @@ from pipeline.sinks.base import Record
 from pipeline.sinks.jsonl import Progress, cut_partial_line, scan_progress
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
-from pipeline.supervisor.recording import RESOLVED
+from pipeline.supervisor.recording import RESOLVED, SUMMARY
 
 STOPPED = "stopped"
 """Reason of an end that an interrupt caused."""
@@ -47,6 +47,7 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
     Raises:
         ConfigError: A line of a file is damaged.
     """
+    (out / SUMMARY).unlink(missing_ok=True)  # of an earlier part
     files = [out / sink.file for sink in plan.config.sinks if isinstance(sink, JsonlSinkConfig)]
     for file in files:
         file.touch()
@@ -60,9 +61,9 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
 
 
 def nothing_left(plan: RunPlan, out: Path) -> bool:
-    """Every source has come to its own end in every file."""
+    """Every source has come to its own end in every file, and the figures were written after it."""
     files = [out / sink.file for sink in plan.config.sinks if isinstance(sink, JsonlSinkConfig)]
-    if not files or not all(file.is_file() for file in files):
+    if not files or not all(file.is_file() for file in [*files, out / SUMMARY]):
         return False
     return all(
         progress.end is not None and progress.end["reason"] != STOPPED

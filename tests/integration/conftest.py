@@ -126,6 +126,7 @@ def read_run(out, status=None):
     for record in records:
         by_source.setdefault(record["source"], []).append(record)
     return SimpleNamespace(
+        out=out,
         status=status,
         records=by_source,
         lines=records,

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from pipeline.cli.main import main
 from pipeline.roles.worker import Classifier
 
 FRAMES = list(range(60))
@@ -242,3 +243,13 @@ def test_an_interrupt_ends_an_endless_source_with_a_balanced_ledger(
     if interrupts == 1:
         assert run.summary["frames"]["in_flight"] == 0
         assert run.ends["cam"]["reason"] == "stopped"
+
+
+def test_a_run_killed_between_its_last_result_and_its_summary_gets_one(in_threads, clip, read):
+    first = in_threads({"lot": clip})
+    summary = first.out / "summary.json"
+    before = (first.out / "results.jsonl").read_bytes()
+    summary.unlink()
+    assert main(["run", "--headless", "--resume", str(first.out)]) == 0
+    assert (first.out / "results.jsonl").read_bytes() == before
+    assert read(first.out).summary["frames"] == first.summary["frames"]
