@@ -90,6 +90,8 @@ def test_a_finished_run_has_nothing_left(tmp_path):
     assert not nothing_left(plan, tmp_path)
     for file in ("results.jsonl", "second.jsonl"):
         (tmp_path / file).write_text(lines(0, end="complete"))
+    assert not nothing_left(plan, tmp_path)  # killed before its summary
+    (tmp_path / "summary.json").touch()
     assert nothing_left(plan, tmp_path)
     (tmp_path / "second.jsonl").write_text(lines(0, end="stopped"))
     assert not nothing_left(plan, tmp_path)
