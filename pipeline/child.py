@@ -36,7 +36,10 @@ def main() -> int:
         signal.signal(number, signal.SIG_IGN)
     # Classes of the user's own come from there, and never shadow ours or the library's.
     sys.path.append(str(Path.cwd()))
-    spec = msgspec.json.decode(sys.stdin.buffer.readline(), type=AnySpec)
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return 1  # the supervisor died before it said what to do
+    spec = msgspec.json.decode(line, type=AnySpec)
     stopping = threading.Event()
     threading.Thread(target=_watch_parent, args=(spec, stopping), daemon=True).start()
     context = new_context()
@@ -66,14 +69,12 @@ def _watch_parent(spec: AnySpec, stopping: threading.Event) -> None:
 def _remove_sockets_of_the_dead(spec: AnySpec) -> None:
     """A supervisor that was killed cannot do it; one that lives and lets go will."""
     deadline_s = time.monotonic() + _ORPHANED_WITHIN_S
-    while os.getppid() == _PARENT:
+    while os.getppid() == spec.supervisor_pid:
         if time.monotonic() > deadline_s:
             return
         time.sleep(0.01)
     shutil.rmtree(spec.run_folder, ignore_errors=True)
 
-
-_PARENT = os.getppid()
 
 if __name__ == "__main__":
     sys.exit(main())

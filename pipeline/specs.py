@@ -17,6 +17,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_f
     endpoint: str
     run_folder: str
     """Holds the sockets; removed by whoever is last."""
+    supervisor_pid: int
+    """Process number of the parent; another parent means that it is dead."""
     seed: int = 0
 
 

@@ -1,5 +1,6 @@
 """What each child of a run is told, at its first start and after every death."""
 
+import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class SpecFactory:
             "identity": identity,
             "endpoint": self._endpoint,
             "run_folder": self._folder,
+            "supervisor_pid": os.getpid(),
             "seed": self._plan.config.seed,
         }
         if role == "reader":
