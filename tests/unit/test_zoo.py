@@ -1,0 +1,50 @@
+"""What every model that ships with the package keeps."""
+
+import pytest
+import torch
+
+from dart_stream.model_dir import list_zoo, load_network, read_info, read_policy, resolve
+from dart_stream.models import count_macs
+from dart_stream.policies import policy_from_dict
+
+
+def test_zoo_holds_one_model_and_it_is_the_default():
+    assert list_zoo() == ["dartnet-cifar10"]
+    assert resolve("default") == resolve("dartnet-cifar10")
+
+
+@pytest.mark.parametrize("name", list_zoo())
+class TestEveryZooModel:
+    def test_description_fits_the_network(self, name):
+        info = read_info(resolve(name))
+        network = load_network(resolve(name), info)
+        assert info.name == name
+        assert count_macs(network) == info.macs
+        with torch.inference_mode():
+            logits = network(torch.zeros(2, 3, *info.input_size))
+        assert [tuple(each.shape) for each in logits] == [(2, len(info.classes))] * info.num_exits
+        assert all(each.isfinite().all() for each in logits)
+
+    def test_size_and_costs_stay_within_the_budget(self, name):
+        info = read_info(resolve(name))
+        files = [path for path in resolve(name).iterdir() if path.is_file()]
+        assert sum(path.stat().st_size for path in files) <= 5_000_000
+        assert info.num_exits >= 3
+        assert info.macs.cumulative()[0] <= 0.15 * info.macs.plain()
+
+    def test_policy_fits_the_model(self, name):
+        info, body = read_info(resolve(name)), read_policy(resolve(name))
+        assert body is not None
+        policy = policy_from_dict(
+            body["chosen"], num_exits=info.num_exits, num_classes=len(info.classes)
+        )
+        assert policy.to_dict() == body["chosen"]
+
+    def test_card_quotes_what_was_measured(self, name):
+        info = read_info(resolve(name))
+        card = (resolve(name) / "README.md").read_text(encoding="utf-8")
+        test = info.figures["test"]
+        for share in test["accuracy"]:
+            assert f"{share:.2%}" in card
+        assert f"{test['n']:,}" in card
+        assert info.data.split(":")[0] in card
