@@ -4,14 +4,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
-from dart_stream.model_dir import ALIASES, ModelInfo, list_zoo, read_info, resolve
+from dart_stream.model_dir import ALIASES, list_zoo, read_info, resolve
 
 HELP = "list the models that ship with the package"
-
-COLUMNS = ("name", "exits", "classes", "input", "MMACs", "first exit", "size", "accuracy", "data")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,35 +15,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Print one row per zoo model.
+    """Print what is known of each zoo model.
 
     Raises:
         ModelError: a model of the installation is damaged.
     """
     del args
-    table = Table(*COLUMNS)
-    for name in list_zoo():
-        directory = resolve(name)
-        table.add_row(*_row(name, directory, read_info(directory)))
-    Console(soft_wrap=True).print(table)
+    blocks = [_block(name, resolve(name)) for name in list_zoo()]
+    print("\n\n".join(blocks))  # noqa: T201  # the result of the command
     return 0
 
 
-def _row(name: str, directory: Path, info: ModelInfo) -> list[str]:
+def _block(name: str, directory: Path) -> str:
+    info = read_info(directory)
     aliases = [alias for alias, target in ALIASES.items() if target == name]
     spent = info.macs.cumulative()
     size = sum(file.stat().st_size for file in directory.iterdir() if file.is_file())
-    return [
-        f"{name} ({', '.join(aliases)})" if aliases else name,
-        str(info.num_exits),
-        str(len(info.classes)),
-        f"{info.input_size[0]}x{info.input_size[1]}",
-        f"{info.macs.plain() / 1e6:.1f}",
-        f"{spent[0] / info.macs.plain():.1%}",
-        f"{size / 1e6:.1f} MB",
-        _accuracy(info.figures),
-        info.data,
-    ]
+    height, width = info.input_size
+    shares = ", ".join(f"{macs / info.macs.plain():.0%}" for macs in spent[:-1])
+    return "\n".join(
+        [
+            f"{name}" + (f" (also: {', '.join(aliases)})" if aliases else ""),
+            f"  accuracy  {_accuracy(info.figures)}",
+            f"  compute   {info.macs.plain() / 1e6:.1f} M multiply-accumulates at full depth",
+            f"  exits     {info.num_exits}; early ones at {shares} of that",
+            f"  input     {width}x{height}, {len(info.classes)} classes: {', '.join(info.classes)}",
+            f"  data      {info.data}",
+            f"  files     {size / 1e6:.1f} MB in {directory}",
+        ]
+    )
 
 
 def _accuracy(figures: dict[str, Any]) -> str:
