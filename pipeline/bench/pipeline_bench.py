@@ -135,7 +135,13 @@ def figures(plan: RunPlan, measured: Measured) -> dict[str, Any]:
 
 def _alone_spec(plan: RunPlan) -> AloneSpec:
     source = next(iter(plan.config.sources.values()))
-    base: dict[str, Any] = {"name": "alone", "identity": "", "endpoint": "", "run_folder": ""}
+    base: dict[str, Any] = {
+        "name": "alone",
+        "identity": "",
+        "endpoint": "",
+        "run_folder": "",
+        "supervisor_pid": os.getpid(),
+    }
     return AloneSpec(
         reader=ReaderSpec(
             **base,

@@ -5,7 +5,7 @@ from pipeline.bench.alone_messages import AloneSpec
 from pipeline.config import ModelConfig, SourceConfig, ZoneRegions
 from pipeline.specs import ReaderSpec, WorkerSpec
 
-BASE = {"name": "alone", "identity": "", "endpoint": "", "run_folder": ""}
+BASE = {"name": "alone", "identity": "", "endpoint": "", "run_folder": "", "supervisor_pid": 1}
 
 
 def test_both_parts_cost_something_and_regions_are_counted(tiny_model, clip):
