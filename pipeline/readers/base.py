@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.config import SourceConfig
+from pipeline.config import OnFull, SourceConfig
 
 Pixels = NDArray[np.uint8]
 
@@ -82,6 +82,16 @@ class Reader(ABC):
         """Packets or pictures that could not be decoded so far, since the resume point if given."""
         self.decode_threads = 1
         """Threads that one decoder may use; set before `frames`, by whoever counts the cores."""
+
+    @property
+    def on_full(self) -> OnFull:
+        """What happens to frames that the pipeline cannot take yet."""
+        return self.config.on_full or ("latest" if self.live else "block")
+
+    @property
+    def can_wait(self) -> bool:
+        """Its frames may come late: nothing is dropped meanwhile, nothing plays in real time."""
+        return self.on_full == "block" and not (self.live or self.config.realtime)
 
     def check(self) -> None:  # noqa: B027  # a source that only reading can judge passes
         """Look cheaply, before a run starts, whether the source can work.

@@ -30,7 +30,7 @@ from pipeline.stages.reader import FrameBuffer, Taken
 from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
-_GROUP = 4
+_GROUP = 8
 """Frames of a file that travel together."""
 _PATIENCE_MS, _GROUP_PATIENCE_MS = 200, 20
 """How long to wait for the hub or the decoder before looking around."""
@@ -75,15 +75,14 @@ class _ReaderLoop:
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
-        on_full = spec.source.on_full or ("latest" if self._reader.live else "block")
-        in_a_hurry = self._reader.live or spec.source.realtime or on_full != "block"
-        self._patience_ms = _PATIENCE_MS if in_a_hurry else _GROUP_PATIENCE_MS
+        can_wait = self._reader.can_wait
+        self._patience_ms = _GROUP_PATIENCE_MS if can_wait else _PATIENCE_MS
         self._buffer = FrameBuffer(
-            on_full,
+            self._reader.on_full,
             max_age_s=spec.source.max_age,
             counters=spec.counters,
             is_live=self._reader.live,
-            group=1 if in_a_hurry else _GROUP,
+            group=_GROUP if can_wait else 1,
             wake=lambda: _signal(self._wake),
         )
 

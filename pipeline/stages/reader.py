@@ -9,8 +9,8 @@ from pipeline.config import OnFull
 from pipeline.messages import Counters
 from pipeline.readers.base import Frame
 
-_BLOCK_CAPACITY = 4
-"""Frames decoded ahead of a file that waits; more would only hold memory."""
+_BLOCK_CAPACITY = 8
+"""Frames decoded ahead of a file that waits: one group; more would only hold memory."""
 _LIVE_CAPACITY = 8
 _GROUP_AGE_NS = 20_000_000
 """No frame waits longer for others to travel with it."""

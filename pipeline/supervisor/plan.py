@@ -16,12 +16,13 @@ from pipeline.config import (
 from pipeline.errors import ConfigError
 from pipeline.import_path import import_class
 from pipeline.perturb import Perturbation
-from pipeline.readers import check_source
+from pipeline.readers import check_source, open_reader
 from pipeline.regions import build_region_finder
 from pipeline.sinks import Sink
 from pipeline.stages.hub import HubPlan
 
 _PAPER_SENSITIVITY = 0.3
+_CREDITS, _PATIENT_CREDITS = 8, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,10 @@ class RunPlan:
             policy_version=self.policy.version,
             policy_body=self.policy.to_dict(),
             max_batch=runtime.max_batch,
-            credits=runtime.credits,
+            credits_of={
+                name: runtime.credits or _default_credits(source)
+                for name, source in self.config.sources.items()
+            },
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
         )
 
@@ -132,6 +136,10 @@ def _stored_thresholds(stored: dict[str, Any] | None) -> list[float | None] | No
     chosen = (stored or {}).get("chosen", {})
     thresholds: list[float | None] | None = chosen.get("thresholds")
     return thresholds
+
+
+def _default_credits(source: SourceConfig) -> int:
+    return _PATIENT_CREDITS if open_reader(source).can_wait else _CREDITS
 
 
 def _check_source(name: str, source: SourceConfig) -> None:

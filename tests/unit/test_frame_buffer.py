@@ -46,7 +46,7 @@ def test_block_makes_the_decoder_wait_and_loses_nothing():
     decoder.start()
     seen = []
     while len(seen) < 50:
-        assert buffer.num_waiting <= 4
+        assert buffer.num_waiting <= 8
         seen += taken(buffer)
     decoder.join(timeout=5)
     assert not decoder.is_alive()

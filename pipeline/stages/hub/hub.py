@@ -4,7 +4,7 @@ Messages and a clock go in, actions come out. Everything that must stay consiste
 die at any moment is decided here, on one thread, so that it can be tested by calling functions.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import PeerError, StageError
@@ -57,6 +57,8 @@ class HubPlan:
     policy_body: dict[str, Any]
     max_batch: int = 64
     credits: int = 8
+    credits_of: dict[str, int] = field(default_factory=dict)
+    """Where a source has another number."""
     batch_deadline_ns: int = 30_000_000_000
 
 
@@ -73,7 +75,10 @@ class Hub:
 
     def __init__(self, plan: HubPlan) -> None:
         self.plan = plan
-        self.sources = {name: SourceTrack(name, plan.crop_bytes) for name in plan.sources}
+        self.sources = {
+            name: SourceTrack(name, plan.crop_bytes, plan.credits_of.get(name, plan.credits))
+            for name in plan.sources
+        }
         self.workers = {name: WorkerTrack(name) for name in plan.workers}
         self.sinks = {name: SinkTrack(name) for name in plan.sinks}
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
@@ -214,7 +219,7 @@ class Hub:
         if role == "reader":
             source = self.sources[name]
             source.reader, source.was_heard = peer, True
-            source.credits_due = max(0, self.plan.credits - len(source.window))
+            source.credits_due = max(0, source.credits - len(source.window))
             if self._is_stopping:
                 self._send(peer, Stop())
         elif role == "worker":

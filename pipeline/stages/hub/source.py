@@ -51,6 +51,8 @@ class SourceTrack:
 
     name: str
     crop_bytes: int
+    credits: int
+    """Frames it may have in the pipeline."""
     counters: Counters = field(default_factory=Counters)
     accepted_counters: Counters = field(default_factory=Counters)
     """As of the last accepted frame: where a reader begins that reads again what follows it."""
