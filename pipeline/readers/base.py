@@ -91,7 +91,8 @@ class Reader(ABC):
     @property
     def can_wait(self) -> bool:
         """Its frames may come late: nothing is dropped meanwhile, nothing plays in real time."""
-        return self.on_full == "block" and not (self.live or self.config.realtime)
+        is_paced = self.live or self.config.realtime
+        return self.on_full == "block" and not is_paced and self.config.max_age is None
 
     def check(self) -> None:  # noqa: B027  # a source that only reading can judge passes
         """Look cheaply, before a run starts, whether the source can work.

@@ -10,6 +10,7 @@ import cv2
 
 from pipeline.errors import UserError
 from pipeline.messages import (
+    Counters,
     Credit,
     EndConfirmed,
     Fatal,
@@ -26,7 +27,7 @@ from pipeline.readers.pacing import paced
 from pipeline.regions import FoundRegion, build_region_finder
 from pipeline.regions.crop import Cropper
 from pipeline.specs import ReaderSpec
-from pipeline.stages.reader import FrameBuffer, Taken
+from pipeline.stages.reader import FrameBuffer
 from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
@@ -60,6 +61,30 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
         link.close(hub_listens=not stopping.is_set())
 
 
+class Cut:
+    """What travels of a frame; the picture itself is not kept."""
+
+    def __init__(
+        self, source: str, frame: Frame, regions: list[RegionHeader], crops: bytes
+    ) -> None:
+        self.captured_mono_ns = frame.captured_mono_ns
+        self.skipped, self.corrupt = frame.skipped, frame.corrupt
+        self.crops = crops
+        self._header = (
+            source,
+            frame.index,
+            frame.pts_s,
+            frame.captured_at_ns,
+            frame.captured_mono_ns,
+            frame.decode_ms,
+            regions,
+        )
+
+    def message(self, counters: Counters) -> FrameMessage:
+        """The frame's header, with the reader's account as of this frame."""
+        return FrameMessage(*self._header, counters)
+
+
 class _ReaderLoop:
     def __init__(self, spec: ReaderSpec, link: Link, stopping: threading.Event) -> None:
         self._spec = spec
@@ -71,13 +96,13 @@ class _ReaderLoop:
         self._cropper = Cropper(spec.input_size, spec.resize)
         shift = spec.source.perturb
         self._perturbation = None if shift is None else Perturbation.parse(shift)
-        self._regions_sent = spec.regions_before
+        self._regions_cut = spec.regions_before
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
-        can_wait = self._reader.can_wait
+        self._cuts_early = can_wait = self._reader.can_wait
         self._patience_ms = _GROUP_PATIENCE_MS if can_wait else _PATIENCE_MS
-        self._buffer = FrameBuffer(
+        self._buffer: FrameBuffer[Frame | Cut] = FrameBuffer(
             self._reader.on_full,
             max_age_s=spec.source.max_age,
             counters=spec.counters,
@@ -114,7 +139,9 @@ class _ReaderLoop:
             point = ResumePoint(self._spec.resume_frame, self._spec.resume_pts_s)
         try:
             for frame in _frames(self._reader, point, self._spec, self._buffer):
-                if not self._buffer.put(frame):
+                # Where nothing is dropped, cutting here keeps both threads out of each other's way,
+                # and crops wait instead of whole pictures.
+                if not self._buffer.put(self._cut(frame) if self._cuts_early else frame):
                     return
         except Exception as error:  # noqa: BLE001  # handed to the sending thread, which raises it
             self._buffer.finish("failed", failure=error)
@@ -164,29 +191,20 @@ class _ReaderLoop:
             if taken is None:
                 break
             self._credits -= 1
-            together.append(self._message(taken))
+            cut = taken.frame if isinstance(taken.frame, Cut) else self._cut(taken.frame)
+            together.append((cut.message(taken.counters), cut.crops))
         if together:
             self._link.send_together(together)
 
-    def _message(self, taken: Taken) -> tuple[FrameMessage, bytes]:
-        frame = taken.frame
+    def _cut(self, frame: Frame) -> Cut:
         regions = self._finder.find(frame)
         crops = self._cropper.crops(frame, regions)
         if self._perturbation is not None and len(regions):
             key = CropKey(self._spec.seed, self._spec.name, frame.index)
-            crops = self._perturbation.apply(crops, self._regions_sent, key)
-        self._regions_sent += len(regions)
-        message = FrameMessage(
-            source=self._spec.name,
-            frame=frame.index,
-            pts_s=frame.pts_s,
-            captured_at_ns=frame.captured_at_ns,
-            captured_mono_ns=frame.captured_mono_ns,
-            decode_ms=frame.decode_ms,
-            regions=[_header(region) for region in regions],
-            counters=taken.counters,
-        )
-        return message, crops.tobytes()
+            crops = self._perturbation.apply(crops, self._regions_cut, key)
+        self._regions_cut += len(regions)
+        headers = [_header(region) for region in regions]
+        return Cut(self._spec.name, frame, headers, crops.tobytes())
 
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:
@@ -214,7 +232,7 @@ class _ReaderLoop:
 
 
 def _frames(
-    reader: Reader, point: ResumePoint | None, spec: ReaderSpec, buffer: FrameBuffer
+    reader: Reader, point: ResumePoint | None, spec: ReaderSpec, buffer: FrameBuffer[Frame | Cut]
 ) -> Iterator[Frame]:
     frames = reader.frames(point)
     if spec.source.realtime and not reader.live:

@@ -4,10 +4,10 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 from pipeline.config import OnFull
 from pipeline.messages import Counters
-from pipeline.readers.base import Frame
 
 _BLOCK_CAPACITY = 8
 """Frames decoded ahead of a file that waits: one group; more would only hold memory."""
@@ -16,15 +16,26 @@ _GROUP_AGE_NS = 20_000_000
 """No frame waits longer for others to travel with it."""
 
 
+class Held(Protocol):
+    """What the buffer needs to know of a frame, or of what was made of it."""
+
+    captured_mono_ns: int
+    skipped: int
+    corrupt: int
+
+
+H = TypeVar("H", bound=Held)
+
+
 @dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Generic[H]):
     """A frame to send, with the account that includes it."""
 
-    frame: Frame
+    frame: H
     counters: Counters
 
 
-class FrameBuffer:
+class FrameBuffer(Generic[H]):
     """Between the thread that decodes and the one that sends.
 
     With `block` the decoder waits; otherwise it goes on and a frame is dropped by policy, before
@@ -55,7 +66,7 @@ class FrameBuffer:
         self._on_full = on_full
         self._max_age_ns = None if max_age_s is None else int(max_age_s * 1e9)
         self._capacity = {"block": _BLOCK_CAPACITY, "latest": 1}.get(on_full, _LIVE_CAPACITY)
-        self._held: deque[Frame] = deque()
+        self._held: deque[H] = deque()
         self._captured = start.captured
         self._dropped = Counter(start.dropped)
         self._skipped_before = start.skipped if is_live else 0
@@ -70,7 +81,7 @@ class FrameBuffer:
 
     # --- the decoding thread ----------------------------------------------------------------------
 
-    def put(self, frame: Frame) -> bool:
+    def put(self, frame: H) -> bool:
         """Hand over a frame; False when nobody wants any more."""
         with self._room:
             while self._on_full == "block" and self._is_full and not self._stopped:
@@ -127,7 +138,7 @@ class FrameBuffer:
                 or now_ns - self._held[0].captured_mono_ns >= _GROUP_AGE_NS
             )
 
-    def take(self, now_ns: int) -> Taken | None:
+    def take(self, now_ns: int) -> Taken[H] | None:
         """The next frame worth sending, if there is one."""
         with self._room:
             while self._held:
@@ -190,7 +201,7 @@ class FrameBuffer:
         self._skipped = self._skipped_before + skipped
         self._corrupt = self._corrupt_before + corrupt
 
-    def _make_room(self, frame: Frame) -> None:
+    def _make_room(self, frame: H) -> None:
         if self._is_full and self._on_full == "drop_newest":
             self._captured += 1
             self._dropped["drop_newest"] += 1
@@ -201,7 +212,7 @@ class FrameBuffer:
             self._dropped[self._on_full] += 1
         self._held.append(frame)
 
-    def _is_stale(self, frame: Frame, now_ns: int) -> bool:
+    def _is_stale(self, frame: H, now_ns: int) -> bool:
         return self._max_age_ns is not None and now_ns - frame.captured_mono_ns > self._max_age_ns
 
     def _counters(self, skipped: int, corrupt: int) -> Counters:
