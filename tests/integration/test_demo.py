@@ -39,7 +39,8 @@ def test_the_shift_comes_and_goes_and_one_camera_is_spared(clips):
 def test_it_runs_for_the_given_time_and_ends_well(clips, tiny_model, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(demo, "sample_clips", lambda say: clips)
     out = tmp_path / "out"
-    settings = [f"model.name={tiny_model}", "model.precision=fp32", "runtime.type=threads"]
+    settings = [f"model.name={tiny_model}", "policy.thresholds=null", "runtime.type=threads"]
+    settings.append("model.precision=fp32")
     flags = [word for setting in settings for word in ("--set", setting)]
     assert main(["demo", "--seconds", "0.5", "--out", str(out), *flags]) == 0
     summary = json.loads((out / "summary.json").read_text())
