@@ -128,9 +128,9 @@ class RuntimeConfig(Config, frozen=True, kw_only=True):
     max_batch: Annotated[int, Meta(ge=1, le=4096)] = 64
     """Regions in one batch at most."""
     credits: Annotated[int, Meta(ge=1, le=1024)] | None = None
-    """Frames one source may have in the pipeline. Default: 32 for files that wait, which makes
-    larger batches, and 8 for cameras and all that plays in real time or drops, which keeps frames
-    fresh."""
+    """Frames one source may have in the pipeline. Default: 8 for cameras and all that plays in real
+    time or drops, which keeps frames fresh; up to 64 for files that wait, which makes larger
+    batches."""
     batch_deadline_s: Seconds = 30.0
     """A batch that takes longer gets its worker killed."""
     start_timeout_s: Seconds = 120.0

@@ -31,7 +31,7 @@ from pipeline.stages.reader import FrameBuffer
 from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
-_GROUP = 8
+_GROUP = 16
 """Frames of a file that travel together."""
 _PATIENCE_MS, _GROUP_PATIENCE_MS = 200, 20
 """How long to wait for the hub or the decoder before looking around."""

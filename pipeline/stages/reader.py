@@ -9,8 +9,8 @@ from typing import Generic, Protocol, TypeVar
 from pipeline.config import OnFull
 from pipeline.messages import Counters
 
-_BLOCK_CAPACITY = 8
-"""Frames decoded ahead of a file that waits: one group; more would only hold memory."""
+_BLOCK_CAPACITY = 16
+"""Frames decoded ahead of a file that waits, one group; usually crops are all that is kept."""
 _LIVE_CAPACITY = 8
 _GROUP_AGE_NS = 20_000_000
 """No frame waits longer for others to travel with it."""

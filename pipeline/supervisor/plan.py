@@ -22,7 +22,10 @@ from pipeline.sinks import Sink
 from pipeline.stages.hub import HubPlan
 
 _PAPER_SENSITIVITY = 0.3
-_CREDITS, _PATIENT_CREDITS = 8, 32
+_CREDITS = 8
+_MAX_WAITING_CREDITS = 64
+_WAITING_FRAMES = 128
+"""Of all files that wait together: enough for large batches, few enough to drain in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,7 @@ class RunPlan:
             policy_version=self.policy.version,
             policy_body=self.policy.to_dict(),
             max_batch=runtime.max_batch,
-            credits_of={
-                name: runtime.credits or _default_credits(source)
-                for name, source in self.config.sources.items()
-            },
+            credits_of=_credits_of(self.config),
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
         )
 
@@ -138,8 +138,14 @@ def _stored_thresholds(stored: dict[str, Any] | None) -> list[float | None] | No
     return thresholds
 
 
-def _default_credits(source: SourceConfig) -> int:
-    return _PATIENT_CREDITS if open_reader(source).can_wait else _CREDITS
+def _credits_of(config: PipelineConfig) -> dict[str, int]:
+    """Frames that each source may have in the pipeline."""
+    if config.runtime.credits is not None:
+        return dict.fromkeys(config.sources, config.runtime.credits)
+    waiting = {name for name, source in config.sources.items() if open_reader(source).can_wait}
+    share = _WAITING_FRAMES // max(1, len(waiting))
+    each = min(max(share, _CREDITS), _MAX_WAITING_CREDITS)
+    return {name: each if name in waiting else _CREDITS for name in config.sources}
 
 
 def _check_source(name: str, source: SourceConfig) -> None:

@@ -236,6 +236,7 @@ def test_an_interrupt_ends_an_endless_source_with_a_balanced_ledger(
     run = in_threads(
         {"cam": "own://?width=16&height=16"},
         "sources.cam.reader=interrupting:Interrupting",
+        "runtime.credits=8",  # so that frame 30 is taken only after results were written
     )
     assert run.status == 130
     assert balanced(run.summary["frames"])

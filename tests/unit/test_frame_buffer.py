@@ -46,7 +46,7 @@ def test_block_makes_the_decoder_wait_and_loses_nothing():
     decoder.start()
     seen = []
     while len(seen) < 50:
-        assert buffer.num_waiting <= 8
+        assert buffer.num_waiting <= 16
         seen += taken(buffer)
     decoder.join(timeout=5)
     assert not decoder.is_alive()
@@ -79,7 +79,7 @@ def test_stopping_frees_a_waiting_decoder_and_forgets_held_frames():
     buffer = FrameBuffer("block")
     results = []
     decoder = threading.Thread(
-        target=lambda: results.extend(buffer.put(Picture(i)) for i in range(9))
+        target=lambda: results.extend(buffer.put(Picture(i)) for i in range(99))
     )
     decoder.start()
     buffer.stop()

@@ -2,10 +2,11 @@
 
 import pytest
 
-from pipeline.config import SourceConfig
+from pipeline.config import PipelineConfig, RuntimeConfig, SourceConfig
 from pipeline.messages import Counters, Credit, FrameMessage, Hello
 from pipeline.readers import open_reader
 from pipeline.stages.hub import Hub, HubPlan
+from pipeline.supervisor.plan import _credits_of
 
 
 @pytest.fixture
@@ -71,3 +72,17 @@ def test_a_source_that_has_used_all_its_credits_always_hears_of_more(make_hub, c
 )
 def test_only_a_file_at_its_own_speed_can_wait(source, can_wait):
     assert open_reader(SourceConfig(**source)).can_wait is can_wait
+
+
+@pytest.mark.parametrize(("files", "each"), [(1, 64), (2, 64), (4, 32), (10, 12), (40, 8)])
+def test_files_share_what_may_wait_and_cameras_keep_their_few(files, each):
+    sources = {f"file{number}": SourceConfig(uri="a.mp4") for number in range(files)}
+    camera = SourceConfig(uri="rtsp://camera/stream")
+    config = PipelineConfig(sources={**sources, "camera": camera})
+    assert _credits_of(config) == {**dict.fromkeys(sources, each), "camera": 8}
+
+
+def test_a_configured_number_counts_for_all():
+    sources = {"a": SourceConfig(uri="a.mp4"), "b": SourceConfig(uri="rtsp://camera/stream")}
+    config = PipelineConfig(sources=sources, runtime=RuntimeConfig(credits=3))
+    assert _credits_of(config) == {"a": 3, "b": 3}
