@@ -1,15 +1,15 @@
 """The lines of `results.jsonl`; their schema stands in `pipeline.results`."""
 
-from dataclasses import dataclass
+import functools
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pipeline.messages import SCHEMA_VERSION, RegionResult
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.source import RegionTask, SourceTrack
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """Milliseconds of one answer."""
 
     queue_ms: float
@@ -81,5 +81,11 @@ def end_record(source: SourceTrack) -> Record:
 
 
 def _rfc3339(time_ns: int) -> str:
-    text = datetime.fromtimestamp(time_ns / 1e9, UTC).isoformat(timespec="microseconds")
-    return text.replace("+00:00", "Z")
+    second, rest_ns = divmod(time_ns, 1_000_000_000)
+    return f"{_to_the_second(second)}.{rest_ns // 1_000:06d}Z"
+
+
+@functools.lru_cache(maxsize=64)
+def _to_the_second(second: int) -> str:
+    """Many frames share a second, and a date is dear."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

@@ -3,11 +3,13 @@
 import math
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pipeline.snapshot import LatencySnap
 
 _BIN_GROWTH: float = 1.02
 """Each latency bin is 2 % wider than the one before: percentiles are right within 1 %."""
+_BINS_PER_E = 1 / math.log(_BIN_GROWTH)
 _FIRST_BIN_MS = 0.01
 _NUM_BINS = 1_000
 RECENT_REGIONS = 1_000
@@ -22,8 +24,10 @@ class LatencyHistogram:
 
     def add(self, value_ms: float) -> None:
         """Count one value."""
-        scaled = max(value_ms, _FIRST_BIN_MS) / _FIRST_BIN_MS
-        self._counts[min(int(math.log(scaled) / math.log(_BIN_GROWTH)), _NUM_BINS - 1)] += 1
+        number = 0
+        if value_ms > _FIRST_BIN_MS:
+            number = int(math.log(value_ms / _FIRST_BIN_MS) * _BINS_PER_E)
+        self._counts[min(number, _NUM_BINS - 1)] += 1
         self._total += 1
 
     def percentile(self, share: float) -> float | None:
@@ -45,8 +49,7 @@ class LatencyHistogram:
         return LatencySnap(p50=p50, p95=p95, p99=p99)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What the statistics keep of one region."""
 
     exit: int
