@@ -16,9 +16,9 @@ from pipeline.supervisor.recording import prepare_out, write_resolved
 HELP = "watch the pipeline on sample clips with a scripted shift"
 
 _UNATTENDED_S: Final = 20.0
-_CYCLES: Final = 60
+_CYCLES: Final = 180
 """The shift is scripted for an hour; then it stays clean."""
-_CLEAN_S, _SHIFT_S = 20, 20
+_CLEAN_S, _SHIFT_S = 10, 10
 _SHIFT: Final = "dark@4+gaussian_noise@3"
 _THRESHOLDS: Final = [0.5, 0.55, 0.5]
 """Looser than the model's own: it was trained on ten classes of small pictures and is unsure of
