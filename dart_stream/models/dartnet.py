@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
+from dart_stream.models.heads import PooledHead
 from dart_stream.models.network import MultiExitNetwork
 from dart_stream.models.registry import register
 
@@ -45,22 +46,6 @@ def _shortcut(channels: int, out_channels: int, stride: int) -> nn.Module:
         nn.Conv2d(channels, out_channels, 1, bias=False),
         nn.BatchNorm2d(out_channels),
     )
-
-
-class PooledHead(nn.Module):
-    """Mean over a `grid` x `grid` raster, normalisation, linear: [N, C, H, W] -> [N, classes]."""
-
-    def __init__(self, channels: int, num_classes: int, *, grid: int = 1) -> None:
-        super().__init__()
-        self.grid = grid
-        self.norm = nn.BatchNorm1d(channels * grid * grid)
-        self.linear = nn.Linear(channels * grid * grid, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [N, C, H, W] to logits [N, classes]."""
-        pooled = functional.adaptive_avg_pool2d(x, self.grid).flatten(1)
-        logits: Tensor = self.linear(self.norm(pooled))
-        return logits
 
 
 @register("dartnet")
