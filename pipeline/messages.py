@@ -53,18 +53,27 @@ class Hello(Message, frozen=True):
     """Worker: device, precision, threads, description. Sink: `keys`, the last key per source."""
 
 
-class FrameMessage(Message, frozen=True):
-    """One frame with its regions. Blob: crops, uint8, (regions, height, width, 3) of the model."""
+class FrameHeader(msgspec.Struct, frozen=True, array_like=True):
+    """One frame as it travels."""
 
-    source: str
     frame: int
     pts_s: float
     captured_at_ns: int
     captured_mono_ns: int
     decode_ms: float
     regions: list[RegionHeader]
+
+
+class Frames(Message, frozen=True):
+    """Frames of one source that travel together, because a message costs as much for one.
+
+    Blob: the crops of all of them in order, uint8, (regions, height, width, 3) of the model.
+    """
+
+    source: str
+    frames: list[FrameHeader]
     counters: Counters
-    """As of this frame, itself included."""
+    """As of the last of them, itself included."""
 
 
 class ReaderStatus(Message, frozen=True):
@@ -173,9 +182,7 @@ class Stop(Message, frozen=True):
     """End now, orderly: a reader captures no more and sends its end, a worker leaves."""
 
 
-ChildMessage = (
-    Hello | FrameMessage | ReaderStatus | SourceEnded | BatchDone | SinkAck | Closed | Fatal
-)
+ChildMessage = Hello | Frames | ReaderStatus | SourceEnded | BatchDone | SinkAck | Closed | Fatal
 HubMessage = Credit | EndConfirmed | PolicyBody | Batch | Records | CloseSink | Stop
 AnyMessage = ChildMessage | HubMessage
 

@@ -6,7 +6,7 @@ A pyzmq socket belongs to the thread that made it: build these objects where the
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgpack
@@ -85,7 +85,7 @@ class HubSocket:
             except zmq.Again:
                 return
             try:
-                yield from _from_child(parts)
+                yield _from_child(parts)
             except PeerError as error:
                 self.refused += 1
                 yield error
@@ -127,11 +127,6 @@ class Link:
     def send(self, message: ChildMessage, blob: bytes | memoryview = b"") -> None:
         """Send to the hub; waits only if the hub has stopped reading."""
         self._dealer.send_multipart([encode(message), blob])
-
-    def send_together(self, messages: Sequence[tuple[ChildMessage, bytes]]) -> None:
-        """Send several as one, which wakes both ends once; they are received one by one."""
-        parts = [part for message, blob in messages for part in (encode(message), blob)]
-        self._dealer.send_multipart(parts)
 
     def receive(self, timeout_ms: int) -> tuple[HubMessage, bytes] | None:
         """The next message, or None after the time or when a watched descriptor woke the wait.
@@ -201,16 +196,14 @@ def decode_snapshot(body: bytes) -> Snapshot:
         raise PeerError(f"snapshot: {error}") from error
 
 
-def _from_child(parts: list[bytes]) -> Iterator[Received]:
-    """Messages that came together; those before a malformed one count."""
-    if len(parts) < 3 or len(parts) % 2 == 0:
-        raise PeerError(f"message: expected a name and pairs of parts, got {len(parts)} parts")
+def _from_child(parts: list[bytes]) -> Received:
+    if len(parts) != 3:
+        raise PeerError(f"message: expected a name, header and blob, got {len(parts)} parts")
     try:
         peer = parts[0].decode("ascii")
     except UnicodeDecodeError as error:
         raise PeerError("message: sender's name is not ASCII") from error
-    for header, blob in zip(parts[1::2], parts[2::2], strict=True):
-        yield Received(peer, decode_from_child(header), blob)
+    return Received(peer, decode_from_child(parts[1]), parts[2])
 
 
 def _socket(context: Context, kind: int) -> zmq.Socket[bytes]:

@@ -10,11 +10,11 @@ import cv2
 
 from pipeline.errors import UserError
 from pipeline.messages import (
-    Counters,
     Credit,
     EndConfirmed,
     Fatal,
-    FrameMessage,
+    FrameHeader,
+    Frames,
     Hello,
     ReaderStatus,
     RegionHeader,
@@ -32,7 +32,8 @@ from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
 _GROUP = 16
-"""Frames of a file that travel together."""
+_GROUP_BYTES = 1 << 16
+"""Frames of a file that travel together: so many, or fewer of a model with large pictures."""
 _PATIENCE_MS, _GROUP_PATIENCE_MS = 200, 20
 """How long to wait for the hub or the decoder before looking around."""
 _CONFIRM_TIMEOUT_S = 10.0
@@ -64,14 +65,13 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
 class Cut:
     """What travels of a frame; the picture itself is not kept."""
 
-    def __init__(
-        self, source: str, frame: Frame, regions: list[RegionHeader], crops: bytes
-    ) -> None:
+    __slots__ = ("captured_mono_ns", "corrupt", "crops", "header", "skipped")
+
+    def __init__(self, frame: Frame, regions: list[RegionHeader], crops: bytes) -> None:
         self.captured_mono_ns = frame.captured_mono_ns
         self.skipped, self.corrupt = frame.skipped, frame.corrupt
         self.crops = crops
-        self._header = (
-            source,
+        self.header = FrameHeader(
             frame.index,
             frame.pts_s,
             frame.captured_at_ns,
@@ -79,10 +79,6 @@ class Cut:
             frame.decode_ms,
             regions,
         )
-
-    def message(self, counters: Counters) -> FrameMessage:
-        """The frame's header, with the reader's account as of this frame."""
-        return FrameMessage(*self._header, counters)
 
 
 class _ReaderLoop:
@@ -107,7 +103,7 @@ class _ReaderLoop:
             max_age_s=spec.source.max_age,
             counters=spec.counters,
             is_live=self._reader.live,
-            group=_GROUP if can_wait else 1,
+            group=_group_size(spec.input_size) if can_wait else 1,
             wake=lambda: _signal(self._wake),
         )
 
@@ -183,18 +179,17 @@ class _ReaderLoop:
 
     def _send_what_credit_allows(self) -> None:
         now_ns = time.monotonic_ns()
-        if not self._buffer.is_ripe(now_ns, self._credits):
-            return
-        together: list[tuple[FrameMessage, bytes]] = []
-        while self._credits > 0:
-            taken = self._buffer.take(now_ns)
+        while self._buffer.is_ripe(now_ns, self._credits):
+            taken = self._buffer.take(now_ns, self._credits)
             if taken is None:
-                break
-            self._credits -= 1
-            cut = taken.frame if isinstance(taken.frame, Cut) else self._cut(taken.frame)
-            together.append((cut.message(taken.counters), cut.crops))
-        if together:
-            self._link.send_together(together)
+                return
+            self._credits -= len(taken.frames)
+            cuts = [one if isinstance(one, Cut) else self._cut(one) for one in taken.frames]
+            headers = [cut.header for cut in cuts]
+            self._link.send(
+                Frames(self._spec.name, headers, taken.counters),
+                b"".join(cut.crops for cut in cuts),
+            )
 
     def _cut(self, frame: Frame) -> Cut:
         regions = self._finder.find(frame)
@@ -204,7 +199,7 @@ class _ReaderLoop:
             crops = self._perturbation.apply(crops, self._regions_cut, key)
         self._regions_cut += len(regions)
         headers = [_header(region) for region in regions]
-        return Cut(self._spec.name, frame, headers, crops.tobytes())
+        return Cut(frame, headers, crops.tobytes())
 
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:
@@ -238,6 +233,11 @@ def _frames(
     if spec.source.realtime and not reader.live:
         return paced(frames, buffer.wait_stopped)
     return frames
+
+
+def _group_size(input_size: tuple[int, int]) -> int:
+    height, width = input_size
+    return max(1, min(_GROUP, _GROUP_BYTES // (height * width * 3)))
 
 
 def _header(region: FoundRegion) -> RegionHeader:

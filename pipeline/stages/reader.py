@@ -10,7 +10,8 @@ from pipeline.config import OnFull
 from pipeline.messages import Counters
 
 _BLOCK_CAPACITY = 16
-"""Frames decoded ahead of a file that waits, one group; usually crops are all that is kept."""
+"""Frames decoded ahead where nothing is dropped; a file that sends groups may be ahead further."""
+_GROUPS_AHEAD = 4
 _LIVE_CAPACITY = 8
 _GROUP_AGE_NS = 20_000_000
 """No frame waits longer for others to travel with it."""
@@ -29,9 +30,9 @@ H = TypeVar("H", bound=Held)
 
 @dataclass(frozen=True, slots=True)
 class Taken(Generic[H]):
-    """A frame to send, with the account that includes it."""
+    """Frames to send, with the account that ends with the last of them."""
 
-    frame: H
+    frames: list[H]
     counters: Counters
 
 
@@ -66,6 +67,8 @@ class FrameBuffer(Generic[H]):
         self._on_full = on_full
         self._max_age_ns = None if max_age_s is None else int(max_age_s * 1e9)
         self._capacity = {"block": _BLOCK_CAPACITY, "latest": 1}.get(on_full, _LIVE_CAPACITY)
+        if group > 1:
+            self._capacity = max(self._capacity, _GROUPS_AHEAD * group)
         self._held: deque[H] = deque()
         self._captured = start.captured
         self._dropped = Counter(start.dropped)
@@ -90,7 +93,7 @@ class FrameBuffer(Generic[H]):
                 return False
             self._note(frame.skipped, frame.corrupt)
             self._make_room(frame)
-            is_group = len(self._held) >= self._group
+            is_group = len(self._held) % self._group == 0
         if is_group:
             self._wake()
         return True
@@ -138,23 +141,27 @@ class FrameBuffer(Generic[H]):
                 or now_ns - self._held[0].captured_mono_ns >= _GROUP_AGE_NS
             )
 
-    def take(self, now_ns: int) -> Taken[H] | None:
-        """The next frame worth sending, if there is one."""
+    def take(self, now_ns: int, room: int) -> Taken[H] | None:
+        """The next frames worth sending, at most `room` and at most a group of them."""
+        taken: list[H] = []
         with self._room:
-            while self._held:
+            while self._held and len(taken) < min(room, self._group):
                 frame = self._held.popleft()
-                self._room.notify_all()
                 self._captured += 1
                 if self._is_stale(frame, now_ns):
                     self._dropped["max_age"] += 1
-                    continue
-                return Taken(
-                    frame,
-                    self._counters(
-                        self._skipped_before + frame.skipped, self._corrupt_before + frame.corrupt
-                    ),
-                )
-            return None
+                else:
+                    taken.append(frame)
+            self._room.notify_all()
+            if not taken:
+                return None
+            last = taken[-1]
+            return Taken(
+                taken,
+                self._counters(
+                    self._skipped_before + last.skipped, self._corrupt_before + last.corrupt
+                ),
+            )
 
     def stop(self) -> None:
         """Capture no more; frames still held were never accepted and are forgotten.

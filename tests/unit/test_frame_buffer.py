@@ -19,8 +19,8 @@ class Picture:
 
 def taken(buffer, now_ns=0):
     out = []
-    while (one := buffer.take(now_ns)) is not None:
-        out.append(one.frame.index)
+    while (some := buffer.take(now_ns, 8)) is not None:
+        out += [frame.index for frame in some.frames]
     return out
 
 
@@ -66,7 +66,7 @@ def test_the_account_of_a_frame_covers_it_and_what_was_dropped_before_it():
     buffer = FrameBuffer("latest", counters=Counters(10, {"latest": 1}))
     for index in range(3):
         buffer.put(Picture(index, skipped=index))
-    assert buffer.take(0).counters == Counters(13, {"latest": 3}, skipped=2)
+    assert buffer.take(0, 8).counters == Counters(13, {"latest": 3}, skipped=2)
 
 
 def test_a_held_frame_is_not_in_the_account():
@@ -121,4 +121,4 @@ def test_what_was_left_out_after_the_last_frame_is_in_the_final_account():
 def test_a_successor_goes_on_with_the_account(is_live, skipped):
     buffer = FrameBuffer("block", counters=Counters(10, {}, 100, 3), is_live=is_live)
     buffer.put(Picture(0, skipped=5, corrupt=1))
-    assert buffer.take(0).counters == Counters(11, {}, skipped, 4)
+    assert buffer.take(0, 8).counters == Counters(11, {}, skipped, 4)

@@ -15,7 +15,8 @@ from pipeline.messages import (
     Credit,
     EndConfirmed,
     Fatal,
-    FrameMessage,
+    FrameHeader,
+    Frames,
     Hello,
     PolicyBody,
     ReaderStatus,
@@ -90,16 +91,15 @@ class Rig:
         self.sent_frames[source] = number + 1
         dropped = dropped or {}
         captured = number + 1
-        message = FrameMessage(
-            source=source,
+        header = FrameHeader(
             frame=number,
             pts_s=number / 25,
             captured_at_ns=1,
             captured_mono_ns=self.now,
             decode_ms=1.0,
             regions=[RegionHeader((0, 0, 4, 4))] * regions,
-            counters=Counters(captured, dropped),
         )
+        message = Frames(source, [header], Counters(captured, dropped))
         self.say(peer or f"reader/{source}#0", message, bytes([number % 256]) * (CROP * regions))
 
     def end(self, source="a", captured=None):
@@ -415,7 +415,7 @@ def test_a_source_that_gives_up_ends_as_failed_and_the_others_go_on():
 @pytest.mark.parametrize(
     ("peer", "message", "blob", "match"),
     [
-        ("reader/a#0", FrameMessage("a", 0, 0, 0, 0, 0, [], Counters(1)), b"x", "got 1"),
+        ("reader/a#0", Frames("a", [FrameHeader(0, 0, 0, 0, 0, [])], Counters(1)), b"x", "got 1"),
         ("reader/a#7", ReaderStatus("a", Counters(), "running", 0), b"", "reader/a#7: unexpected"),
         ("reader/a#0", ReaderStatus("b", Counters(), "running", 0), b"", "unexpected ReaderStatus"),
         ("worker/0#0", BatchDone(5, [], 1, 1), b"", "answers batch 5, not its turn"),

@@ -3,9 +3,13 @@
 import pytest
 
 from pipeline.config import PipelineConfig, RuntimeConfig, SourceConfig
-from pipeline.messages import Counters, Credit, FrameMessage, Hello
+from pipeline.errors import PeerError
+from pipeline.messages import Counters, Credit, FrameHeader, Frames, Hello
 from pipeline.readers import open_reader
+from pipeline.snapshot import Ledger
 from pipeline.stages.hub import Hub, HubPlan
+from pipeline.stages.hub.hub import START_TOGETHER_NS
+from pipeline.stages.hub.source import SourceTrack
 from pipeline.supervisor.plan import _credits_of
 
 
@@ -36,14 +40,15 @@ def make_hub():
     return _make
 
 
-def granted(hub):
-    actions = hub.step(0)
+def granted(hub, now_ns=0):
+    actions = hub.step(now_ns)
     return sum(a.message.frames for a in actions if isinstance(getattr(a, "message", 0), Credit))
 
 
 def send(hub, first, count):
     for frame in range(first, first + count):
-        message = FrameMessage("a", frame, float(frame), 0, 0, 0.0, [], Counters(frame + 1))
+        header = FrameHeader(frame, float(frame), 0, 0, 0.0, [])
+        message = Frames("a", [header], Counters(frame + 1))
         hub.receive("reader/a#0", message, b"", 0)
 
 
@@ -86,3 +91,21 @@ def test_a_configured_number_counts_for_all():
     sources = {"a": SourceConfig(uri="a.mp4"), "b": SourceConfig(uri="rtsp://camera/stream")}
     config = PipelineConfig(sources=sources, runtime=RuntimeConfig(credits=3))
     assert _credits_of(config) == {"a": 3, "b": 3}
+
+
+def test_frames_that_travel_together_are_taken_all_or_none(make_hub):
+    hub = make_hub(8)
+    headers = [FrameHeader(frame, float(frame), 0, 0, 0.0, []) for frame in (0, 1, 1)]
+    with pytest.raises(PeerError, match="expected a frame after 1, got 1"):
+        hub.receive("reader/a#0", Frames("a", headers, Counters(3)), b"", 0)
+    assert hub.sources["a"].ledger == Ledger()
+    hub.receive("reader/a#0", Frames("a", headers[:2], Counters(2)), b"", 0)
+    assert hub.sources["a"].ledger == Ledger(captured=2, in_flight=2)
+
+
+def test_a_reader_that_never_says_hello_holds_up_the_others_for_seconds_only(make_hub):
+    hub = make_hub(8)
+    hub.sources["b"] = SourceTrack("b", crop_bytes=1, credits=8)
+    assert granted(hub, now_ns=1) == 0
+    assert granted(hub, now_ns=START_TOGETHER_NS) == 0
+    assert granted(hub, now_ns=START_TOGETHER_NS + 1) == 8

@@ -11,8 +11,10 @@ from pipeline.errors import PeerError
 
 FROM_CHILD = [
     m.Hello("reader", "a", 1),
-    m.FrameMessage(
-        "a", 1, 0.5, 2, 3, 1.5, [m.RegionHeader((0, 0, 1, 1), "gate", 3)], m.Counters(2)
+    m.Frames(
+        "a",
+        [m.FrameHeader(1, 0.5, 2, 3, 1.5, [m.RegionHeader((0, 0, 1, 1), "gate", 3)])],
+        m.Counters(2),
     ),
     m.ReaderStatus("a", m.Counters(5, {"latest": 2}, 1, 1), "running", 2),
     m.SourceEnded("a", "complete", m.Counters(9)),

@@ -46,4 +46,4 @@ class Dispatcher:
             if task.deaths:
                 self._alone.appendleft(task)
             else:
-                sources[task.frame.message.source].waiting.appendleft(task)
+                sources[task.frame.source].waiting.appendleft(task)

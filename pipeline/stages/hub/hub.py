@@ -18,7 +18,7 @@ from pipeline.messages import (
     Credit,
     EndConfirmed,
     Fatal,
-    FrameMessage,
+    Frames,
     Hello,
     PolicyBody,
     ReaderStatus,
@@ -38,6 +38,8 @@ from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
 from pipeline.stages.hub.statistics import Answer, Statistics
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
+START_TOGETHER_NS = 5_000_000_000
+"""Sources that are ready wait so long for one whose reader has not said hello."""
 POISON_DEATHS = 2
 """A region that was being computed when so many workers died is dropped."""
 
@@ -89,6 +91,8 @@ class Hub:
         self._next_batch = 0
         self._actions: list[Action] = []
         self._is_stopping = False
+        self._waiting_since_ns: int | None = None
+        """When frames could first have been asked for, but for a source not heard of."""
         self._is_proven = True
         """A batch was answered since the last poison: the fault was the region's."""
 
@@ -154,8 +158,8 @@ class Hub:
         match message:
             case Hello():
                 self._hello(peer, role, name, message)
-            case FrameMessage() if role == "reader" and message.source == name:
-                self._frame(peer, message, blob)
+            case Frames() if role == "reader" and message.source == name:
+                self._frames(peer, message, blob)
             case ReaderStatus() if role == "reader" and message.source == name:
                 self.sources[name].counters = message.counters
             case SourceEnded() if role == "reader" and message.source == name:
@@ -178,7 +182,7 @@ class Hub:
         self._release()
         self._dispatch(now_ns)
         self._feed_sinks(now_ns)
-        self._grant_credits()
+        self._grant_credits(now_ns)
         self._watch_deadlines(now_ns)
         actions, self._actions = self._actions, []
         return actions
@@ -233,7 +237,7 @@ class Hub:
         elif role == "sink":
             self.sinks[name].said_hello(peer, _keys(message.about.get("keys", {}), peer))
 
-    def _frame(self, peer: str, message: FrameMessage, blob: bytes) -> None:
+    def _frames(self, peer: str, message: Frames, blob: bytes) -> None:
         try:
             self.sources[message.source].accept(message, blob)
         except PeerError:
@@ -288,8 +292,7 @@ class Hub:
             "worker": worker.name,
             "policy_version": batch.policy_version,
             "regions": [
-                [numbers[t.frame.message.source], t.frame.message.frame, t.number]
-                for t in batch.tasks
+                [numbers[t.frame.source], t.frame.header.frame, t.number] for t in batch.tasks
             ],
         }
 
@@ -310,8 +313,9 @@ class Hub:
         now_ns: int,
     ) -> None:
         frame = task.frame
-        total_ms = (now_ns - frame.message.captured_mono_ns) / 1e6
-        queue_ms = (batch.sent_ns - frame.message.captured_mono_ns) / 1e6
+        captured_ns = frame.header.captured_mono_ns
+        total_ms = (now_ns - captured_ns) / 1e6
+        queue_ms = (batch.sent_ns - captured_ns) / 1e6
         frame.records[task.number] = region_record(
             task,
             result,
@@ -321,10 +325,10 @@ class Hub:
         )
         frame.missing -= 1
         self.statistics.add(Answer(result.exit, result.difficulty, result.macs, total_ms))
-        source = self.sources[frame.message.source]
+        source = self.sources[frame.source]
         source.left_at(result.exit)
         if frame.missing == 0:
-            source.frame_age_ms, source.position_s = total_ms, frame.message.pts_s
+            source.frame_age_ms, source.position_s = total_ms, frame.header.pts_s
 
     def _worker_lost(self, worker: WorkerTrack) -> Loss:
         suspects, untouched = worker.lose()
@@ -343,11 +347,13 @@ class Hub:
         return loss
 
     def _drop_region(self, task: RegionTask, reason: str) -> None:
-        message = task.frame.message
-        task.frame.missing -= 1
-        task.frame.dropped = reason
+        frame = task.frame
+        frame.missing -= 1
+        frame.dropped = reason
         self._actions.append(
-            Alarm(f"source {message.source}: frame {message.frame} region {task.number}: {reason}")
+            Alarm(
+                f"source {frame.source}: frame {frame.header.frame} region {task.number}: {reason}"
+            )
         )
 
     # --- steps ------------------------------------------------------------------------------------
@@ -402,19 +408,29 @@ class Hub:
                 assert sink.identity is not None
                 self._send(sink.identity, message)
 
-    def _grant_credits(self) -> None:
+    def _grant_credits(self, now_ns: int) -> None:
         if any(sink.is_full for sink in self.sinks.values()):
             return
         if not any(worker.ready for worker in self.workers.values()):
             # Frames would only grow old here; a camera's are dropped where they cost nothing.
             return
-        if not all(source.was_heard or source.ended for source in self.sources.values()):
-            # All begin together: a process that starts faster gets no head start.
+        if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
             if source.reader is not None and source.ended is None and source.credits_due:
                 self._send(source.reader, Credit(source.credits_due))
                 source.credits_due = 0
+
+    def _all_begin(self, now_ns: int) -> bool:
+        """All begin together: a process that starts faster gets no head start of seconds.
+
+        A source whose reader is not heard of is waited for only so long.
+        """
+        if all(source.was_heard or source.ended for source in self.sources.values()):
+            return True
+        if self._waiting_since_ns is None:
+            self._waiting_since_ns = now_ns
+        return now_ns - self._waiting_since_ns >= START_TOGETHER_NS
 
     def _watch_deadlines(self, now_ns: int) -> None:
         deadline_ns = self.plan.batch_deadline_ns

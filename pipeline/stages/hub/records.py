@@ -24,8 +24,8 @@ def region_record(
     task: RegionTask, result: RegionResult, *, label: str, policy_version: int, times: Times
 ) -> Record:
     """The line of one region."""
-    message = task.frame.message
-    region = message.regions[task.number]
+    frame = task.frame.header
+    region = frame.regions[task.number]
     full_depth = None
     if result.full_label_id is not None and result.full_confidence is not None:
         full_depth = {
@@ -34,12 +34,12 @@ def region_record(
         }
     return {
         "schema": SCHEMA_VERSION,
-        "source": message.source,
-        "frame": message.frame,
+        "source": task.frame.source,
+        "frame": frame.frame,
         "region": task.number,
         "zone": region.name,
-        "pts_s": round(message.pts_s, 6),
-        "captured_at": _rfc3339(message.captured_at_ns),
+        "pts_s": round(frame.pts_s, 6),
+        "captured_at": _rfc3339(frame.captured_at_ns),
         "box": list(region.box),
         "track": region.track,
         "label": label,
@@ -52,7 +52,7 @@ def region_record(
         "policy_version": policy_version,
         "macs": result.macs,
         "latency_ms": {
-            "decode": round(message.decode_ms, 3),
+            "decode": round(frame.decode_ms, 3),
             "queue": round(times.queue_ms, 3),
             "infer": round(times.infer_ms, 3),
             "total": round(times.total_ms, 3),

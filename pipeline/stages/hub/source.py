@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from pipeline.errors import PeerError
-from pipeline.messages import Counters, FrameMessage, SourceEnded
+from pipeline.messages import Counters, FrameHeader, Frames, SourceEnded
 from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
@@ -17,8 +17,10 @@ RECENT_EXITS = 200
 class PendingFrame:
     """A frame that was accepted and is not yet handed on."""
 
-    message: FrameMessage
-    crops: list[memoryview]
+    source: str
+    header: FrameHeader
+    crops: memoryview
+    """Pixels of all its regions, uint8."""
     records: list[Record | None]
     missing: int
     """Regions without an answer."""
@@ -37,7 +39,8 @@ class RegionTask:
     @property
     def crop(self) -> memoryview:
         """Pixels, uint8."""
-        return self.frame.crops[self.number]
+        size = len(self.frame.crops) // len(self.frame.records)
+        return self.frame.crops[self.number * size : (self.number + 1) * size]
 
 
 @dataclass(slots=True)
@@ -95,41 +98,46 @@ class SourceTrack:
         total = max(1, len(self.exits))
         return [counts[k] / total for k in range(num_exits)]
 
-    def accept(self, message: FrameMessage, blob: bytes) -> PendingFrame:
-        """Take a frame into the window.
+    def accept(self, message: Frames, blob: bytes) -> None:
+        """Take frames into the window, all or none.
 
         Raises:
-            PeerError: The frame is out of order or its pixels have the wrong size.
+            PeerError: A frame is out of order or the pixels have the wrong size.
         """
-        if self.ended is not None:
-            raise PeerError(f"source {self.name}: frame {message.frame} after the end")
-        if self.last_accepted is not None and message.frame <= self.last_accepted.frame:
+        self._check(message, blob)
+        pixels = memoryview(blob)
+        begin = 0
+        for header in message.frames:
+            end = begin + len(header.regions) * self.crop_bytes
+            self._enter(header, pixels[begin:end])
+            begin = end
+        self.counters = self.accepted_counters = message.counters
+        self.state = "running"
+
+    def _check(self, message: Frames, blob: bytes) -> None:
+        last = -1 if self.last_accepted is None else self.last_accepted.frame
+        for header in message.frames:
+            if self.ended is not None:
+                raise PeerError(f"source {self.name}: frame {header.frame} after the end")
+            if header.frame <= last:
+                raise PeerError(
+                    f"source {self.name}: expected a frame after {last}, got {header.frame}"
+                )
+            last = header.frame
+        count = sum(len(header.regions) for header in message.frames)
+        if len(blob) != count * self.crop_bytes:
             raise PeerError(
-                f"source {self.name}: expected a frame after {self.last_accepted.frame}, "
-                f"got {message.frame}"
+                f"source {self.name}: frame {last}: expected {count * self.crop_bytes} bytes of "
+                f"{count} crops, got {len(blob)}"
             )
-        expected = len(message.regions) * self.crop_bytes
-        if len(blob) != expected:
-            raise PeerError(
-                f"source {self.name}: frame {message.frame}: expected {expected} bytes of "
-                f"{len(message.regions)} crops, got {len(blob)}"
-            )
-        view = memoryview(blob)
-        size = self.crop_bytes
-        count = len(message.regions)
-        frame = PendingFrame(
-            message=message,
-            crops=[view[i * size : (i + 1) * size] for i in range(count)],
-            records=[None] * count,
-            missing=count,
-        )
+
+    def _enter(self, header: FrameHeader, crops: memoryview) -> None:
+        count = len(header.regions)
+        frame = PendingFrame(self.name, header, crops, [None] * count, missing=count)
         self.window.append(frame)
         self.waiting.extend(RegionTask(frame, number) for number in range(count))
-        self.counters = self.accepted_counters = message.counters
-        self.last_accepted = ResumePoint(message.frame, message.pts_s)
+        self.last_accepted = ResumePoint(header.frame, header.pts_s)
         self.regions_accepted += count
-        self.state = "running"
-        return frame
 
     def release(self) -> list[PendingFrame]:
         """Frames that are done and whose turn it is; their credits fall due."""
