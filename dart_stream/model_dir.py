@@ -1,4 +1,4 @@
-"""Model directories: `model.json`, `model.safetensors` and `policy.json`.
+"""Model directories: `model.json`, `model.safetensors`, `policy.json` and the card `README.md`.
 
 Importing this module and reading a description needs no torch; only `load_network` and the writing
 of weights do. Nothing that is read is ever executed: weights are safetensors, the rest is JSON.
@@ -8,105 +8,56 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import Meta
 
 from dart_stream.difficulty import DifficultyTables
 from dart_stream.errors import ModelError
-from dart_stream.macs import Macs
+from dart_stream.model_card import model_card
+from dart_stream.model_info import (
+    FORMAT_VERSION,
+    About,
+    Architecture,
+    ModelInfo,
+    PixelStatistics,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from dart_stream.models import MultiExitNetwork
 
-FORMAT_VERSION = 1
-ZOO = Path(__file__).parent / "zoo"
-ALIASES = {"default": "dartnet-cifar10"}
+__all__ = [
+    "ALIASES",
+    "CARD",
+    "FORMAT_VERSION",
+    "ZOO",
+    "About",
+    "Architecture",
+    "ModelInfo",
+    "PixelStatistics",
+    "list_zoo",
+    "load_network",
+    "read_card",
+    "read_info",
+    "read_policy",
+    "resolve",
+    "set_about",
+    "stored_state",
+    "write_model_dir",
+]
 
-Positive = Annotated[float, Meta(gt=0)]
-Pixels = Annotated[int, Meta(ge=1)]
-Channels = tuple[float, float, float]
-
-
-class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Family in the registry of `dart_stream.models`, and its configuration.
-
-    Number of classes and input size stand in `ModelInfo` and not here.
-    """
-
-    family: str
-    config: dict[str, Any]
-
-    def __post_init__(self) -> None:
-        twice = self.config.keys() & {"num_classes", "input_size"}
-        if twice:
-            raise ValueError(
-                f"expected {min(twice)} beside the architecture, not inside its config"
-            )
-
-
-class PixelStatistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Mean and standard deviation of each channel of RGB pixels in [0, 1]."""
-
-    mean: Channels
-    std: tuple[Positive, Positive, Positive]
-
-
-class ModelInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What `model.json` says.
-
-    Attributes:
-        name: for people; the zoo folder's name for a zoo model.
-        architecture: how to build the network.
-        classes: names in the order of the logits, at least two, all different.
-        input_size: (height, width) in pixels.
-        resize: how a region is fitted to `input_size`, in training and in readers alike.
-        normalisation: applied to pixels before stage 0.
-        temperatures: one per exit; logits are divided by it before the softmax.
-        difficulty: tables of `dart_stream.difficulty`, or None if they were not fitted.
-        macs: cost of stages and heads for one region.
-        data: what the model was trained on, in words.
-        recipe: settings of the training.
-        figures: what was measured, each with its conditions.
-        format_version: of this file.
-    """
-
-    name: str
-    architecture: Architecture
-    classes: Annotated[list[str], Meta(min_length=2)]
-    input_size: tuple[Pixels, Pixels]
-    resize: Literal["letterbox", "stretch"]
-    normalisation: PixelStatistics
-    temperatures: Annotated[list[Positive], Meta(min_length=1)]
-    difficulty: dict[str, Any] | None
-    macs: Macs
-    data: str
-    recipe: dict[str, Any]
-    figures: dict[str, Any]
-    format_version: int = FORMAT_VERSION
-
-    def __post_init__(self) -> None:
-        exits = len(self.temperatures)
-        for name, values in (("macs.stages", self.macs.stages), ("macs.heads", self.macs.heads)):
-            if len(values) != exits:
-                raise ValueError(
-                    f"expected {exits} entries in {name}, one per temperature, got {len(values)}"
-                )
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError("expected every class name once")
-
-    @property
-    def num_exits(self) -> int:
-        """Exits, the last included."""
-        return len(self.temperatures)
+ZOO: Final = Path(__file__).parent / "zoo"
+ALIASES: Final = {"default": "dartnet-cifar10"}
+CARD: Final = "README.md"
+_INFO, _WEIGHTS, _POLICY = "model.json", "model.safetensors", "policy.json"
+_MAX_TEXT_BYTES: Final = 64 * 1024 * 1024
 
 
 def list_zoo() -> list[str]:
     """Names of the models that ship with the package."""
-    return sorted(path.parent.name for path in ZOO.glob("*/model.json"))
+    return sorted(path.parent.name for path in ZOO.glob(f"*/{_INFO}"))
 
 
 def resolve(name_or_path: str | Path) -> Path:
@@ -135,7 +86,7 @@ def read_info(directory: Path) -> ModelInfo:
     Raises:
         ModelError: missing, damaged, of another format version, or not consistent.
     """
-    path = directory / "model.json"
+    path = directory / _INFO
     body = _read_versioned_json(path)
     try:
         info = msgspec.convert(body, ModelInfo)
@@ -155,13 +106,28 @@ def read_policy(directory: Path) -> dict[str, Any] | None:
     Raises:
         ModelError: damaged or of another format version.
     """
-    path = directory / "policy.json"
-    if not path.exists():
+    path = directory / _POLICY
+    if not os.path.lexists(path):
         return None
     body = _read_versioned_json(path)
     if not isinstance(body.get("chosen"), dict):
         raise ModelError(f"{path}: expected an object 'chosen', got {body.get('chosen')!r}")
     return body
+
+
+def read_card(directory: Path) -> str:
+    """The card of a model: its `README.md`, or one made of what the other files say.
+
+    Raises:
+        ModelError: the model is damaged, or its card is no text.
+    """
+    path = directory / CARD
+    if not os.path.lexists(path):
+        return _card(directory, read_info(directory), read_policy(directory))
+    try:
+        return _read_own_file(path).decode()
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{path}: expected text in UTF-8: {error}") from error
 
 
 def write_model_dir(
@@ -179,38 +145,41 @@ def write_model_dir(
         policy: body of `policy.json`, or None for a model without one.
 
     Raises:
-        ModelError: a weight is not finite in half precision.
+        ModelError: a weight is not finite in half precision, or another number is not finite.
     """
     from safetensors.torch import save
 
-    info_path, policy_path = directory / "model.json", directory / "policy.json"
+    info_path, policy_path = directory / _INFO, directory / _POLICY
+    weights = save(stored_state(state))
+    described = _json(info_path, msgspec.to_builtins(info))
+    card = model_card(info, policy, len(weights)).encode()
     directory.mkdir(parents=True, exist_ok=True)
-    _replace(directory / "model.safetensors", save(stored_state(state)))
+    _replace(directory / _WEIGHTS, weights)
     if policy is not None:
         _replace(policy_path, _json(policy_path, policy))
     else:
         policy_path.unlink(missing_ok=True)
-    _replace(info_path, _json(info_path, msgspec.to_builtins(info)))
+    _replace(directory / CARD, card)
+    _replace(info_path, described)
+
+
+def set_about(directory: Path, about: About) -> None:
+    """Replace what a person has to say of a model, in `model.json`, and write the card anew.
+
+    Raises:
+        ModelError: the model is damaged.
+    """
+    info = msgspec.structs.replace(read_info(directory), about=about)
+    card = _card(directory, info, read_policy(directory))
+    _replace(directory / CARD, card.encode())
+    _replace(directory / _INFO, _json(directory / _INFO, msgspec.to_builtins(info)))
 
 
 def stored_state(state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """Weights as they are stored: kernels and matrices in half precision, the rest as it is.
+    """Weights as they are stored, see `dart_stream.model_weights`."""
+    from dart_stream import model_weights
 
-    Vectors (biases, scales, statistics of normalisations) are a fiftieth of the size, and small
-    variances would lose digits.
-
-    Raises:
-        ModelError: a weight is not finite, or too large for half precision.
-    """
-    stored = {}
-    for name, value in state.items():
-        tensor = value.detach().contiguous()
-        if tensor.is_floating_point() and tensor.ndim > 1:
-            tensor = tensor.half()
-        if not tensor.isfinite().all():
-            raise ModelError(f"weight {name!r}: expected finite numbers, got NaN or infinity")
-        stored[name] = tensor
-    return stored
+    return model_weights.stored_state(state)
 
 
 def load_network(directory: Path, info: ModelInfo | None = None) -> "MultiExitNetwork":
@@ -219,11 +188,13 @@ def load_network(directory: Path, info: ModelInfo | None = None) -> "MultiExitNe
     Raises:
         ModelError: weights are missing, damaged, not finite, or of another network.
     """
+    from dart_stream.model_weights import read_weights, require_same_weights
     from dart_stream.models import create_model
 
     info = read_info(directory) if info is None else info
-    path = directory / "model.safetensors"
-    state = _read_weights(path)
+    path = directory / _WEIGHTS
+    _require_own_file(path)
+    state = read_weights(path)
     try:
         network = create_model(
             info.architecture.family,
@@ -232,67 +203,54 @@ def load_network(directory: Path, info: ModelInfo | None = None) -> "MultiExitNe
             **info.architecture.config,
         )
     except ModelError as error:
-        raise ModelError(f"{directory / 'model.json'}: {error}") from error
+        raise ModelError(f"{directory / _INFO}: {error}") from error
     if len(network.stages) != info.num_exits:
         raise ModelError(
-            f"{directory / 'model.json'}: expected {len(network.stages)} temperatures, one per "
+            f"{directory / _INFO}: expected {len(network.stages)} temperatures, one per "
             f"exit of {info.architecture.family!r}, got {info.num_exits}"
         )
-    _require_same_weights(path, network.state_dict(), state)
+    require_same_weights(path, network.state_dict(), state)
     network.load_state_dict(state)
     return network.eval()
 
 
-def _read_weights(path: Path) -> "dict[str, Tensor]":
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+def _card(directory: Path, info: ModelInfo, policy: Mapping[str, Any] | None) -> str:
+    weights = directory / _WEIGHTS
+    return model_card(info, policy, weights.stat().st_size if weights.is_file() else None)
 
-    if not path.is_file():
-        raise ModelError(f"{path}: expected weights of a model, found no such file")
-    try:
-        return load_file(path)
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+
+def _require_own_file(path: Path) -> None:
+    """A file that is there, and in the model directory itself."""
+    if not os.path.lexists(path):
         raise ModelError(
-            f"{path}: expected weights in safetensors format, found a damaged or other file "
-            f"({error}); copy the model directory again"
-        ) from error
+            f"{path}: expected a file of a model directory, found no such file; "
+            "copy the model directory again"
+        )
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        raise ModelError(
+            f"{path}: expected a file inside the model directory, got a link out of it; "
+            "copy the file itself there"
+        )
+    if not path.is_file():
+        raise ModelError(f"{path}: expected a regular file, got something else")
 
 
-def _require_same_weights(
-    path: Path, expected: "Mapping[str, Tensor]", got: "Mapping[str, Tensor]"
-) -> None:
-    for kind, names in (
-        ("missing", expected.keys() - got.keys()),
-        ("unexpected", got.keys() - expected.keys()),
-    ):
-        if names:
-            raise ModelError(
-                f"{path}: weights do not fit model.json: {len(names)} {kind}, "
-                f"such as {min(names)!r}"
-            )
-    for name, tensor in got.items():
-        if tensor.shape != expected[name].shape:
-            raise ModelError(
-                f"{path}: weight {name!r}: expected shape {list(expected[name].shape)}, "
-                f"got {list(tensor.shape)}"
-            )
-        if tensor.is_floating_point() != expected[name].is_floating_point():
-            raise ModelError(
-                f"{path}: weight {name!r}: expected numbers like {expected[name].dtype}, "
-                f"got {tensor.dtype}"
-            )
-        if not tensor.isfinite().all():
-            raise ModelError(
-                f"{path}: weight {name!r}: expected finite numbers, got NaN or infinity"
-            )
+def _read_own_file(path: Path) -> bytes:
+    _require_own_file(path)
+    size = path.stat().st_size
+    if size > _MAX_TEXT_BYTES:
+        raise ModelError(f"{path}: expected at most {_MAX_TEXT_BYTES} bytes, got {size}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _read_versioned_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise ModelError(f"{path}: expected a file of a model directory, found no such file")
+    content = _read_own_file(path)
     try:
-        body = msgspec.json.decode(path.read_bytes())
-    except (OSError, msgspec.DecodeError) as error:
+        body = msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError) as error:
         raise ModelError(f"{path}: expected JSON: {error}") from error
     if not isinstance(body, dict):
         raise ModelError(f"{path}: expected a JSON object, got {type(body).__name__}")

@@ -19,14 +19,17 @@ from dart_stream.model_dir import (
     ALIASES,
     FORMAT_VERSION,
     ZOO,
+    About,
     Architecture,
     ModelInfo,
     PixelStatistics,
     list_zoo,
     load_network,
+    read_card,
     read_info,
     read_policy,
     resolve,
+    set_about,
     write_model_dir,
 )
 from dart_stream.models import count_macs, create_model
@@ -88,12 +91,33 @@ class TestRoundTrip:
 
     def test_storing_what_was_loaded_changes_nothing(self, directory, info, tmp_path):
         write_model_dir(tmp_path / "again", info, load_network(directory).state_dict(), POLICY)
-        for name in ("model.json", "model.safetensors", "policy.json"):
+        for name in ("model.json", "model.safetensors", "policy.json", "README.md"):
             assert (tmp_path / "again" / name).read_bytes() == (directory / name).read_bytes()
 
     def test_model_without_a_policy_takes_the_old_one_away(self, directory, info, network):
         write_model_dir(directory, info, network.state_dict(), None)
         assert read_policy(directory) is None
+
+    def test_card_comes_along(self, directory, info):
+        card = (directory / "README.md").read_text(encoding="utf-8")
+        assert card.startswith("# tiny\n")
+        assert read_card(directory) == card
+
+    def test_model_without_a_card_gets_the_same_one(self, directory):
+        card = (directory / "README.md").read_text(encoding="utf-8")
+        (directory / "README.md").unlink()
+        assert read_card(directory) == card
+
+    def test_what_a_person_has_to_say_lands_in_description_and_card(self, directory, info):
+        set_about(directory, About(limits="Not for the dark."))
+        assert read_info(directory) == msgspec.structs.replace(
+            info, about=About(limits="Not for the dark.")
+        )
+        assert "## Limits\n\nNot for the dark." in read_card(directory)
+
+    def test_description_written_before_about_existed_is_read(self, directory, info):
+        edit(directory / "model.json", lambda b: b.pop("about"))
+        assert read_info(directory) == info
 
     def test_weights_that_are_not_finite_are_not_written(self, tmp_path, info, network):
         state = network.state_dict()
@@ -102,7 +126,7 @@ class TestRoundTrip:
             write_model_dir(tmp_path / "bad", info, state, POLICY)
 
     def test_figures_that_are_not_finite_are_not_written(self, tmp_path, info, network):
-        bad = msgspec.structs.replace(info, figures={"test": float("nan")})
+        bad = msgspec.structs.replace(info, figures={"other": float("nan")})
         with pytest.raises(ModelError, match="expected finite numbers"):
             write_model_dir(tmp_path / "bad", bad, network.state_dict(), POLICY)
 
@@ -152,6 +176,44 @@ DAMAGED_DESCRIPTIONS = {
     "difficulty": (
         lambda p: edit(p, lambda b: b["difficulty"].pop("sum")),
         "difficulty tables: expected keys",
+    ),
+    "unknown field of about": (
+        lambda p: edit(p, lambda b: b["about"].update(mood="good")),
+        "unknown field `mood`",
+    ),
+    "infinite temperature": (
+        lambda p: p.write_text(p.read_text().replace("[1.1, 0.9]", "[1e999, 0.9]")),
+        "Number out of range",
+    ),
+    "temperature that is no number": (
+        lambda p: p.write_text(p.read_text().replace("[1.1, 0.9]", "[NaN, 0.9]")),
+        "expected JSON",
+    ),
+    "three heads": (
+        lambda p: edit(p, lambda b: b["macs"]["heads"].append(1)),
+        "expected 2 entries in macs.heads, one per temperature, got 3",
+    ),
+    "negative cost": (
+        lambda p: edit(p, lambda b: b["macs"].update(stages=[-5, 1])),
+        "expected macs.stages of 0 or more, got -5",
+    ),
+    "no cost": (
+        lambda p: edit(p, lambda b: b.update(macs={"stages": [0, 0], "heads": [0, 0]})),
+        "expected a network that costs multiply-accumulates",
+    ),
+    "accuracy of three exits": (
+        lambda p: edit(p, lambda b: b["figures"]["test"].update(accuracy=[0.1, 0.2, 0.3])),
+        "expected 2 entries in figures.test.accuracy, one per temperature, got 3",
+    ),
+    "accuracy above 1": (
+        lambda p: edit(p, lambda b: b["figures"]["test"].update(accuracy=[0.1, 2.0])),
+        "figures.test: Expected `float` <= 1",
+    ),
+    "deep": (lambda p: p.write_text("[" * 100_000), "expected JSON"),
+    "a folder": (lambda p: (p.unlink(), p.mkdir()), "expected a regular file"),
+    "a link to nothing": (
+        lambda p: (p.unlink(), p.symlink_to(p.with_name("absent"))),
+        "expected a regular file",
     ),
 }
 
@@ -262,6 +324,48 @@ def test_pickled_weights_are_refused_and_not_run(directory, tmp_path):
     assert not trap.exists()
 
 
+READERS = {
+    "model.json": read_info,
+    "policy.json": read_policy,
+    "model.safetensors": load_network,
+    "README.md": read_card,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+class TestLinks:
+    def test_link_out_of_the_directory_is_refused(self, directory, tmp_path, name):
+        (directory / name).rename(tmp_path / "elsewhere")
+        (directory / name).symlink_to(tmp_path / "elsewhere")
+        with pytest.raises(
+            ModelError, match="got a link out of it; copy the file itself"
+        ) as caught:
+            READERS[name](directory)
+        assert str(directory / name) in str(caught.value)
+
+    def test_link_within_the_directory_is_followed(self, directory, name):
+        (directory / name).rename(directory / "other")
+        (directory / name).symlink_to("other")
+        READERS[name](directory)
+
+    def test_directory_may_itself_be_a_link(self, directory, tmp_path, name):
+        (tmp_path / "link").symlink_to(directory)
+        READERS[name](tmp_path / "link")
+
+
+def test_description_of_gigabytes_is_refused_unread(directory):
+    with (directory / "model.json").open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelError, match=r"model\.json: expected at most 67108864 bytes"):
+        read_info(directory)
+
+
+def test_card_that_is_no_text_is_named(directory):
+    (directory / "README.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(ModelError, match=r"README\.md: expected text in UTF-8"):
+        read_card(directory)
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -272,7 +376,7 @@ def test_pickled_weights_are_refused_and_not_run(directory, tmp_path):
             "expected num_classes beside the architecture",
         ),
         (
-            lambda b: b.update(temperatures=[1.0], macs={"stages": [1], "heads": [1]}),
+            lambda b: b.update(temperatures=[1.0], macs={"stages": [1], "heads": [1]}, figures={}),
             "expected 2 temperatures, one per exit of 'dartnet', got 1",
         ),
         (lambda b: b.update(classes=["cat", "dog", "cow"]), "expected shape"),

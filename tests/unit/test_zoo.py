@@ -3,7 +3,15 @@
 import pytest
 import torch
 
-from dart_stream.model_dir import list_zoo, load_network, read_info, read_policy, resolve
+from dart_stream.model_card import model_card
+from dart_stream.model_dir import (
+    list_zoo,
+    load_network,
+    read_card,
+    read_info,
+    read_policy,
+    resolve,
+)
 from dart_stream.models import count_macs
 from dart_stream.policies import policy_from_dict
 
@@ -40,11 +48,24 @@ class TestEveryZooModel:
         )
         assert policy.to_dict() == body["chosen"]
 
-    def test_card_quotes_what_was_measured(self, name):
+    def test_card_is_the_one_that_its_files_give(self, name):
+        directory = resolve(name)
+        size = (directory / "model.safetensors").stat().st_size
+        expected = model_card(read_info(directory), read_policy(directory), size)
+        assert (directory / "README.md").read_text(encoding="utf-8") == expected
+
+    def test_card_quotes_what_was_measured_and_the_command_behind_it(self, name):
         info = read_info(resolve(name))
-        card = (resolve(name) / "README.md").read_text(encoding="utf-8")
+        card = read_card(resolve(name))
         test = info.figures["test"]
         for share in test["accuracy"]:
             assert f"{share:.2%}" in card
         assert f"{test['n']:,}" in card
         assert info.data.split(":")[0] in card
+        assert f"dart-stream train --arch {info.architecture.family} " in card
+
+    def test_a_person_has_said_where_it_comes_from_and_what_it_cannot_do(self, name):
+        about = read_info(resolve(name)).about
+        assert about.data
+        assert about.limits
+        assert about.license
