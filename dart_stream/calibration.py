@@ -1,55 +1,50 @@
 """One temperature per exit, so that a confidence of 0.9 is right nine times in ten.
 
-Reference: Guo et al., "On Calibration of Modern Neural Networks", 2017. Calibration makes the
-thresholds of different exits comparable; it never changes which class wins.
+A temperature divides the logits of an exit; it makes the thresholds of different exits comparable
+and never changes which class wins. It can be fitted on all pictures or on those that reach the
+exit: the latter, the harder ones, are what an exit answers for in use.
+
+Reference: Guo et al., "On Calibration of Modern Neural Networks", 2017.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 TEMPERATURE_RANGE = (0.05, 20.0)
+MIN_PICTURES = 200  # fewer survivors than this say too little to fit an exit on them
 
 
-def fit_temperatures(logits: Floats, labels: Labels) -> list[float]:
+def fit_temperatures(logits: Floats, labels: Labels, reached: Mask | None = None) -> list[float]:
     """Temperature of each exit that gives the labels the highest likelihood.
 
     Args:
         logits: of pictures that were not trained on, [exits, N, classes].
         labels: class of each picture, [N].
+        reached: which pictures count at each exit, [exits, N] (see `survivors`); None for all. An
+            exit that fewer than `MIN_PICTURES` of them reach is fitted on all.
 
     Returns:
         One number per exit within `TEMPERATURE_RANGE`; a bound is returned where the likelihood
         has no optimum inside, as when an exit is right on every picture.
     """
-    return [_fit_temperature(exit_logits, labels) for exit_logits in logits]
+    masks = np.ones(logits.shape[:2], np.bool_) if reached is None else reached
+    return [
+        fit_temperature(exit_logits[mask], labels[mask])
+        for exit_logits, mask in zip(logits, _large_enough(masks), strict=True)
+    ]
 
 
-def calibrated_probabilities(logits: Floats, temperatures: list[float]) -> NDArray[np.float64]:
-    """Softmax of logits / temperature, [exits, N, classes]."""
-    scale = np.asarray(temperatures, np.float64)[:, None, None]
-    return _softmax(np.asarray(logits, np.float64) / scale)
+def fit_temperature(logits: Floats, labels: Labels) -> float:
+    """Temperature of one exit: logits [N, classes], labels [N]; see `fit_temperatures`.
 
-
-def expected_calibration_error(probabilities: Floats, labels: Labels, *, bins: int = 15) -> float:
-    """Mean distance between confidence and accuracy over equally wide bins, in [0, 1].
-
-    Args:
-        probabilities: of one exit, [N, classes].
-        labels: class of each picture, [N].
-        bins: number of bins; 15 is what the literature quotes.
+    Bisection on the slope of the likelihood, which is concave in 1 / temperature.
     """
-    confidence = probabilities.max(1)
-    correct = probabilities.argmax(1) == labels
-    index = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = np.bincount(index, weights=confidence - correct, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
-
-
-def _fit_temperature(logits: Floats, labels: Labels) -> float:
-    """Bisection on the slope of the likelihood, which is concave in 1 / temperature."""
     exact = np.asarray(logits, np.float64)
     target = exact[np.arange(len(labels)), labels].mean()
 
@@ -62,6 +57,29 @@ def _fit_temperature(logits: Floats, labels: Labels) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if too_hot(float(np.exp(middle))) else (middle, high)
     return round(float(np.exp((low + high) / 2)), 6)
+
+
+def calibrated_probabilities(logits: Floats, temperatures: list[float]) -> NDArray[np.float64]:
+    """Softmax of logits / temperature, [exits, N, classes]."""
+    scale = np.asarray(temperatures, np.float64)[:, None, None]
+    return _softmax(np.asarray(logits, np.float64) / scale)
+
+
+def survivors(probabilities: Floats, thresholds: Sequence[float]) -> Mask:
+    """Tell which pictures reach each exit, [exits, N], under thresholds on confidence.
+
+    Args:
+        probabilities: calibrated, [exits, N, classes].
+        thresholds: one per early exit; a picture leaves where its confidence reaches it.
+    """
+    stays = probabilities[:-1].max(2) < np.asarray(thresholds, np.float64)[:, None]
+    everyone = np.ones((1, probabilities.shape[1]), np.bool_)
+    return np.concatenate([everyone, np.logical_and.accumulate(stays, axis=0)])
+
+
+def _large_enough(reached: Mask) -> list[Mask]:
+    everyone = np.ones(reached.shape[1], np.bool_)
+    return [mask if mask.sum() >= MIN_PICTURES else everyone for mask in reached]
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ a figure that was not measured is not 0.
 
 import math
 from collections.abc import Callable, Sequence
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -149,6 +150,25 @@ def accuracy_interval(label_id: ArrayLike, truth: ArrayLike, confidence: float =
     answers, expected = np.asarray(label_id), np.asarray(truth)
     _require_sample("accuracy", answers, expected)
     return clopper_pearson_interval(int(np.sum(answers == expected)), len(answers), confidence)
+
+
+def wilson_interval(share: float, trials: int, confidence: float = 0.95) -> Interval:
+    """Return the score interval of a share of independent trials: shorter than the exact one.
+
+    Its coverage is `confidence` on average over the true share, not for each.
+
+    Reference: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+    """
+    if trials < 1 or not 0 <= share <= 1 or not 0 < confidence < 1:
+        raise ValueError(
+            "wilson interval: expected a share in [0, 1] of at least 1 trial and confidence in "
+            f"(0, 1), got {share} of {trials} at {confidence}"
+        )
+    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+    centre = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    spread = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials * trials)))
+    half = spread / (1 + z2 / trials)
+    return Interval(lower=max(0.0, centre - half), upper=min(1.0, centre + half))
 
 
 def daes(accuracy: float, speedup: float, power_efficiency: float, mean_alpha: float) -> float:

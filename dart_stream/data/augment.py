@@ -50,7 +50,12 @@ class Normalisation:
 
 
 def augmented_batch(
-    images: Tensor, chosen: Tensor, augmentation: Augmentation, generator: torch.Generator
+    images: Tensor,
+    chosen: Tensor,
+    augmentation: Augmentation,
+    generator: torch.Generator,
+    *,
+    mirrored: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Pick and vary pictures in one gather.
 
@@ -59,6 +64,7 @@ def augmented_batch(
         chosen: indices of the batch, [B].
         augmentation: what to vary.
         generator: source of randomness.
+        mirrored: which pictures to flip, bool [B], instead of a coin for each.
 
     Returns:
         Pictures, uint8 [B, H, W, 3], and what to erase, bool [B, H, W, 1].
@@ -66,8 +72,9 @@ def augmented_batch(
     _, height, width, _ = images.shape
     rows = _shifted(height, len(chosen), augmentation.shift, generator)
     columns = _shifted(width, len(chosen), augmentation.shift, generator)
-    if augmentation.mirror:
+    if mirrored is None and augmentation.mirror:
         mirrored = torch.rand(len(chosen), generator=generator) < 0.5
+    if mirrored is not None:
         columns = torch.where(mirrored[:, None], columns.flip(1), columns)
     batch = images[chosen[:, None, None], rows[:, :, None], columns[:, None, :]]
     erased = (

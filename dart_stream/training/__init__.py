@@ -1,7 +1,10 @@
-"""Training of multi-exit networks: joint loss over all exits, resumable at every epoch."""
+"""Training of multi-exit networks: joint loss over all exits, resumable at every step."""
 
+from dart_stream.training.batches import LabelledImages
+from dart_stream.training.events import EpochRecord, StepProgress
 from dart_stream.training.finish import FinishedModel, Origin, finish_model
-from dart_stream.training.loop import EpochRecord, LabelledImages, StepProgress, Trainer
+from dart_stream.training.loop import Trainer
+from dart_stream.training.losses import balanced_class_weights
 from dart_stream.training.recipe import Recipe, load_recipe
 
 __all__ = [
@@ -12,6 +15,7 @@ __all__ = [
     "Recipe",
     "StepProgress",
     "Trainer",
+    "balanced_class_weights",
     "finish_model",
     "load_recipe",
 ]

@@ -19,6 +19,11 @@ def write_checkpoint(path: Path, state: dict[str, Any]) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name, too, survives a loss of power
+    finally:
+        os.close(folder)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any] | None:

@@ -17,14 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dart_stream.calibration import (
+    MIN_PICTURES,
+    Mask,
     calibrated_probabilities,
-    expected_calibration_error,
     fit_temperatures,
+    survivors,
 )
+from dart_stream.data import Pictures
 from dart_stream.data.augment import Normalisation
-from dart_stream.data.imagefolder import Pictures
 from dart_stream.difficulty import fit_difficulty
 from dart_stream.macs import Macs
+from dart_stream.metrics import expected_calibration_error, wilson_interval
 from dart_stream.model_dir import (
     Architecture,
     ModelInfo,
@@ -33,9 +36,11 @@ from dart_stream.model_dir import (
     write_model_dir,
 )
 from dart_stream.models import MultiExitNetwork, count_macs
+from dart_stream.platt import compare_calibrations
 from dart_stream.starting_policy import choose_thresholds, measure_policy, starting_policy
+from dart_stream.training.batches import LabelledImages
 from dart_stream.training.inference import exit_logits
-from dart_stream.training.loop import LabelledImages, Trainer
+from dart_stream.training.loop import Trainer
 
 MAX_DISAGREEMENT = 0.02
 MIN_EXIT_SHARE = 0.02
@@ -90,12 +95,11 @@ def finish_model(
     network.load_state_dict(stored_state(network.state_dict()))
     macs = count_macs(network)
     held_out = _Answers.of(network, trainer.normalise, trainer.validation_part)
-    temperatures = fit_temperatures(held_out.logits, held_out.labels)
-    thresholds = choose_thresholds(
-        held_out.calibrated(temperatures), macs, max_disagreement=MAX_DISAGREEMENT
-    )
+    temperatures, reached = _calibrate(held_out, macs)
+    thresholds = _choose(held_out.calibrated(temperatures), macs)
     figures: dict[str, Any] = {
         "conditions": _conditions(origin.command),
+        "calibration": _calibration_figures(held_out, reached),
         "validation": _figures(held_out, temperatures, thresholds, macs),
     }
     if test is not None:
@@ -108,6 +112,41 @@ def finish_model(
     write_model_dir(directory, info, network.state_dict(), policy)
     rare = [index for index, share in enumerate(chosen_on["exits"]) if share < MIN_EXIT_SHARE]
     return FinishedModel(info, policy, rare)
+
+
+def _calibrate(held_out: "_Answers", macs: Macs) -> tuple[list[float], Mask]:
+    """Temperatures of the exits, each fitted on the pictures that reach it; and which those are.
+
+    Who reaches an exit depends on thresholds, which need temperatures: a first fit on all pictures
+    gives those.
+    """
+    first = held_out.calibrated(fit_temperatures(held_out.logits, held_out.labels))
+    reached = survivors(first, _choose(first, macs))
+    return fit_temperatures(held_out.logits, held_out.labels, reached), reached
+
+
+def _choose(probabilities: NDArray[np.float64], macs: Macs) -> list[float]:
+    return choose_thresholds(probabilities, macs, max_disagreement=MAX_DISAGREEMENT)
+
+
+def _calibration_figures(held_out: "_Answers", reached: Mask) -> dict[str, Any]:
+    """What the temperatures were fitted on, and how they compare with Platt's sigmoid."""
+    enough = [bool(mask.sum() >= MIN_PICTURES) for mask in reached]
+    used = [
+        mask if large else np.ones_like(mask) for mask, large in zip(reached, enough, strict=True)
+    ]
+    comparisons = [
+        compare_calibrations(logits[mask], held_out.labels[mask])
+        for logits, mask in zip(held_out.logits, used, strict=True)
+    ]
+    return {
+        "split": "validation, each half judged by a fit on the other half",
+        "shipped": "temperature",
+        "fitted_on": ["survivors" if large else "all" for large in enough],
+        "survivors": [int(mask.sum()) for mask in reached],
+        "temperatures_on_all": fit_temperatures(held_out.logits, held_out.labels),
+        "exits": [_rounded(asdict(comparison)) for comparison in comparisons],
+    }
 
 
 def _describe(
@@ -157,38 +196,45 @@ def _figures(
 ) -> dict[str, Any]:
     raw = calibrated_probabilities(answers.logits, [1.0] * len(temperatures))
     calibrated = answers.calibrated(temperatures)
+    reached = survivors(calibrated, thresholds)
+    everyone = np.ones_like(reached)
     accuracy = (calibrated.argmax(2) == answers.labels).mean(1).tolist()
     outcome = measure_policy(calibrated, answers.labels, macs, thresholds)
     return {
         "n": len(answers.labels),
         "accuracy": [round(share, 5) for share in accuracy],
-        "accuracy_ci95": [wilson_interval(share, len(answers.labels)) for share in accuracy],
-        "ece_before": [_ece(probabilities, answers.labels) for probabilities in raw],
-        "ece_after": [_ece(probabilities, answers.labels) for probabilities in calibrated],
+        "accuracy_ci95": [_interval(share, len(answers.labels)) for share in accuracy],
+        "ece_before": _calibration_error(raw, answers.labels, everyone),
+        "ece_after": _calibration_error(calibrated, answers.labels, everyone),
+        "ece_survivors_before": _calibration_error(raw, answers.labels, reached),
+        "ece_survivors_after": _calibration_error(calibrated, answers.labels, reached),
         "policy": _rounded(asdict(outcome)),
     }
 
 
-def wilson_interval(share: float, n: int) -> list[float]:
-    """95 % interval of a share of `n` independent trials.
+def _calibration_error(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], reached: Mask
+) -> list[float | None]:
+    """ECE of each exit on the pictures that reach it; None where none does."""
+    return [
+        round(expected_calibration_error(exit_p[mask].max(1), right[mask]), 5)
+        if mask.any()
+        else None
+        for exit_p, right, mask in zip(
+            probabilities, probabilities.argmax(2) == labels, reached, strict=True
+        )
+    ]
 
-    Reference: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
-    """
-    z = 1.959964
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return [round(max(0.0, centre - half), 5), round(min(1.0, centre + half), 5)]
+
+def _interval(share: float, trials: int) -> list[float]:
+    return [round(bound, 5) for bound in wilson_interval(share, trials)]
 
 
-def _ece(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    return round(expected_calibration_error(probabilities, labels), 5)
-
-
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: round(value, 5) if isinstance(value, float) else value
-        for name, value in figures.items()
-    }
+def _rounded(figures: Any) -> Any:
+    """The same with five decimals."""
+    if isinstance(figures, dict):
+        return {name: _rounded(value) for name, value in figures.items()}
+    return round(figures, 5) if isinstance(figures, float) else figures
 
 
 def _conditions(command: str) -> dict[str, Any]:

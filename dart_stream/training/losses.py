@@ -3,14 +3,18 @@
 Reference: DART Eq. 18: L = sum_i w_i CE_i + lambda L_policy.
 Differs from the paper: early exits are also drawn to the last exit's answer (distillation), since
 what an early exit must not do is disagree with full depth; L_policy is not defined there, ours is
-the expected cost below, and lambda is 0 by default.
+the expected cost below, and lambda is 0 by default; the first epochs may train the backbone alone.
 """
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from dart_stream.errors import ModelError
 from dart_stream.training.recipe import Recipe
+from dart_stream.training.schedule import exit_weights_at
 
 
 def exit_weights(exits: int) -> list[float]:
@@ -18,29 +22,77 @@ def exit_weights(exits: int) -> list[float]:
     return [(index + 1) / exits for index in range(exits)]
 
 
-def joint_loss(
-    logits: list[Tensor], labels: Tensor, cost_fractions: Tensor, recipe: Recipe
-) -> Tensor:
-    """Weighted loss of all exits, a scalar.
+class JointLoss:
+    """Weighted loss of all exits.
 
     Args:
-        logits: one [N, classes] per exit, the last from full depth.
-        labels: class of each picture, [N].
-        cost_fractions: MACs up to each exit as a share of the whole, [exits].
-        recipe: smoothing, distillation and penalty.
+        recipe: weights, phases, smoothing, distillation and penalty.
+        cost_fractions: MACs up to each exit as a share of the whole, one per exit.
+        class_weights: factor on the loss of each class, or None for equal ones.
+
+    Raises:
+        ModelError: the recipe's exit weights are of another number than the exits.
     """
-    logits = [exit_logits.float() for exit_logits in logits]
-    teacher = logits[-1].detach()
-    total = torch.zeros(())
-    for weight, exit_logits in zip(exit_weights(len(logits)), logits, strict=True):
-        loss = functional.cross_entropy(exit_logits, labels, label_smoothing=recipe.label_smoothing)
-        if exit_logits is not logits[-1] and recipe.distillation:
-            distance = distillation_loss(exit_logits, teacher, recipe.distillation_temperature)
-            loss = torch.lerp(loss, distance, recipe.distillation)
-        total = total + weight * loss
-    if recipe.policy_penalty:
-        total = total + recipe.policy_penalty * expected_cost(logits, cost_fractions)
-    return total
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        cost_fractions: Sequence[float],
+        class_weights: Sequence[float] | None = None,
+    ) -> None:
+        exits = len(cost_fractions)
+        self._recipe = recipe
+        self._cost_fractions = torch.tensor(cost_fractions)
+        self._class_weights = None if class_weights is None else torch.tensor(class_weights)
+        self._weights = exit_weights(exits) if recipe.exit_weights is None else recipe.exit_weights
+        if len(self._weights) != exits:
+            raise ModelError(
+                f"recipe: expected {exits} exit_weights, one per exit of the network, "
+                f"got {len(self._weights)}"
+            )
+
+    def __call__(self, logits: list[Tensor], labels: Tensor, epoch: int) -> Tensor:
+        """Return a scalar.
+
+        Args:
+            logits: one [N, classes] per exit, the last from full depth.
+            labels: class of each picture, [N].
+            epoch: counted from 0; it decides which exits count.
+        """
+        logits = [exit_logits.float() for exit_logits in logits]
+        weights = exit_weights_at(epoch, self._weights, self._recipe)
+        total = weights[-1] * self._label_loss(logits[-1], labels)
+        for weight, exit_logits in zip(weights[:-1], logits[:-1], strict=True):
+            if weight:
+                total = total + weight * self._early_loss(exit_logits, logits[-1], labels)
+        penalty = self._recipe.policy_penalty
+        if penalty and epoch >= self._recipe.backbone_epochs:
+            total = total + penalty * expected_cost(logits, self._cost_fractions)
+        return total
+
+    def _label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(
+            logits, labels, self._class_weights, label_smoothing=self._recipe.label_smoothing
+        )
+
+    def _early_loss(self, logits: Tensor, last: Tensor, labels: Tensor) -> Tensor:
+        share = self._recipe.distillation
+        if not share:
+            return self._label_loss(logits, labels)
+        distance = distillation_loss(logits, last.detach(), self._recipe.distillation_temperature)
+        return torch.lerp(self._label_loss(logits, labels), distance, share)
+
+
+def balanced_class_weights(labels: Tensor, num_classes: int) -> list[float]:
+    """Weights inverse to how often a class occurs; their mean over the pictures is 1.
+
+    Args:
+        labels: class of each training picture, [N]; every class occurs.
+        num_classes: number of classes.
+    """
+    counts = torch.bincount(labels, minlength=num_classes).double()
+    weights: list[float] = (len(labels) / (num_classes * counts)).tolist()
+    return weights
 
 
 def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

@@ -19,24 +19,41 @@ Pixels = Annotated[int, Meta(ge=0)]
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Settings of one training run; with the data and the seed they fix its result.
 
+    Rates follow one cycle: linear rise, then half a cosine down to zero (`schedule.py`).
+
     Attributes:
         model: configuration of the family beyond classes and input size, `{widths: [...]}`.
         input_size: (height, width) in pixels that pictures are fitted to.
         resize: how pictures are fitted to the model's input, in training and in readers alike.
-        epochs: passes over the training pictures.
+        epochs: passes over the training pictures, those of the backbone phase included.
         batch_size: pictures per step.
-        learning_rate: largest learning rate of the one-cycle schedule, reached after `warmup`.
-        warmup: share of all steps in which the learning rate rises linearly.
-        momentum: Nesterov momentum.
-        weight_decay: on convolutions and matrices; biases and normalisations are left alone.
+        optimizer: `sgd` for everything, or `muon` for the kernels and matrices inside the stages
+            and `sgd` for the rest (heads, biases, normalisations).
+        learning_rate: peak of the cycle, of what `sgd` trains.
+        momentum: Nesterov momentum of `sgd`.
+        weight_decay: of `sgd`, on kernels and matrices; biases and normalisations are left alone.
+        muon_learning_rate: peak of the cycle, of what `muon` trains: the size of a step in
+            spectral norm.
+        muon_momentum: Nesterov momentum of `muon`; 0.6 to 0.95 are in use.
+        muon_weight_decay: of `muon`; a weight loses this share of itself times the learning rate.
+        warmup: share of a cycle in which the rates rise linearly.
+        backbone_epochs: first epochs that train the backbone through the last exit; all exits
+            follow jointly (mixed regime). 0 trains jointly from the start.
+        backbone_exit_weight: factor on the weights of the early exits during those first epochs
+            (exit-aware pretraining); 0 leaves the early heads alone until the joint phase.
+        joint_cycle: peak of a second cycle that starts with the joint phase, as a share of the
+            first one's; 0 lets one cycle span both phases.
+        exit_weights: weight w_i of each exit's loss, the last included; null gives i / N (Eq. 18).
         label_smoothing: probability mass spread over all classes.
         distillation: share of each early exit's loss that is distance to the last exit's answer
             instead of distance to the label.
         distillation_temperature: softens both answers of the distillation.
-        policy_penalty: lambda of Eq. 18, see `losses.expected_cost`.
+        policy_penalty: lambda of Eq. 18, see `losses.expected_cost`; joint phase only.
         ema_decay: per step, of the averaged weights that are validated and shipped.
         shift: largest random translation in pixels.
-        mirror: random left-right flip; off where direction carries the meaning (digits, signs).
+        mirror: left-right flip: true by a coin each time, `alternating` by a coin for each
+            picture that turns over every epoch, so that two epochs show every picture both ways;
+            false where direction carries the meaning (digits, signs).
         cutout: side in pixels of the erased square, 0 for none.
         validation: share of each class of `train` held back for validation.
         seed: of weights, split, order and augmentation.
@@ -48,17 +65,25 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     resize: Literal["letterbox", "stretch"] = "stretch"
     epochs: Count = 50
     batch_size: Count = 256
+    optimizer: Literal["sgd", "muon"] = "sgd"
     learning_rate: Positive = 0.2
-    warmup: Share = 0.15
     momentum: Share = 0.9
     weight_decay: NotNegative = 5e-4
+    muon_learning_rate: Positive = 0.05
+    muon_momentum: Share = 0.9
+    muon_weight_decay: NotNegative = 0.02
+    warmup: Share = 0.15
+    backbone_epochs: Annotated[int, Meta(ge=0)] = 0
+    backbone_exit_weight: NotNegative = 0.0
+    joint_cycle: NotNegative = 0.0
+    exit_weights: Annotated[list[NotNegative], Meta(min_length=1)] | None = None
     label_smoothing: Share = 0.1
     distillation: Annotated[float, Meta(ge=0, le=1)] = 0.5
     distillation_temperature: Positive = 2.0
     policy_penalty: NotNegative = 0.0
     ema_decay: Share = 0.998
     shift: Pixels = 4
-    mirror: bool = True
+    mirror: bool | Literal["alternating"] = True
     cutout: Pixels = 10
     validation: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     seed: Annotated[int, Meta(ge=0)] = 0
@@ -71,6 +96,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         ):
             if name in self.model:
                 raise ValueError(f"expected no {name} inside `model`: {instead}")
+        if self.backbone_epochs > self.epochs:
+            raise ValueError(
+                f"expected backbone_epochs within the {self.epochs} epochs, "
+                f"got {self.backbone_epochs}"
+            )
+        if self.exit_weights is not None and self.exit_weights[-1] == 0:
+            raise ValueError("expected a last exit weight above 0, since the others learn from it")
 
 
 def load_recipe(path: Path) -> Recipe:

@@ -138,3 +138,21 @@ def test_nothing_measured_is_refused_not_zero(measure):
 def test_impossible_counts_are_refused(arguments):
     with pytest.raises(ValueError, match="binomial bound: expected"):
         metrics.clopper_pearson_upper(*arguments)
+
+
+def test_wilson_interval_by_hand():
+    # Newcombe 1998, table I: 81 of 263.
+    found = metrics.wilson_interval(81 / 263, 263)
+    assert found == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_wilson_interval_stays_in_range_at_the_ends(share):
+    low, high = metrics.wilson_interval(share, 20)
+    assert 0 <= low < high <= 1
+
+
+@pytest.mark.parametrize(("share", "trials"), [(0.5, 0), (1.2, 10), (-0.1, 10)])
+def test_wilson_interval_of_nothing_is_refused(share, trials):
+    with pytest.raises(ValueError, match="wilson interval: expected a share"):
+        metrics.wilson_interval(share, trials)

@@ -2,12 +2,19 @@
 
 import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
+from dart_stream.data.augment import Normalisation
 from dart_stream.errors import DataError, ModelError
 from dart_stream.models import create_model
 from dart_stream.training import (
@@ -16,15 +23,17 @@ from dart_stream.training import (
     Recipe,
     StepProgress,
     Trainer,
+    balanced_class_weights,
     load_recipe,
 )
-from dart_stream.training.loop import learning_rate
+from dart_stream.training.batches import TrainingBatches
 from dart_stream.training.losses import (
+    JointLoss,
     distillation_loss,
     exit_weights,
     expected_cost,
-    joint_loss,
 )
+from dart_stream.training.schedule import exit_weights_at, rate_factor
 
 CONFIG = {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}
 RECIPE = Recipe(
@@ -41,10 +50,12 @@ def coloured(count, seed):
     return LabelledImages(torch.from_numpy(images), torch.from_numpy(labels))
 
 
-def make_trainer(directory, recipe=RECIPE):
+def make_trainer(directory, recipe=RECIPE, **options):
     torch.manual_seed(recipe.seed)
     network = create_model("dartnet", num_classes=3, input_size=(8, 8), **recipe.model)
-    return Trainer(network, recipe, coloured(24, seed=1), coloured(12, seed=2), directory)
+    return Trainer(
+        network, recipe, coloured(24, seed=1), coloured(12, seed=2), directory, **options
+    )
 
 
 def run_to_the_end(trainer):
@@ -72,18 +83,79 @@ def run_and_be_killed(trainer, *, after_steps):
     return losses
 
 
+def logged_losses(directory):
+    lines = [json.loads(line) for line in (directory / "steps.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
+    return [line["loss"] for line in lines]
+
+
+MUON = msgspec.structs.replace(
+    RECIPE, optimizer="muon", backbone_epochs=1, joint_cycle=0.5, mirror="alternating"
+)
+
+CHILD = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from dart_stream.training import checkpoint
+
+sys.path.insert(0, sys.argv[1])
+from test_training import MUON, make_trainer
+
+write = torch.save
+
+def save_half(state, file):
+    # Steps 1 to 3 and the end of epoch 1 are saved; the save of step 4 is cut off.
+    save_half.calls += 1
+    write(state, file)
+    if save_half.calls == 5:
+        file.truncate(file.tell() // 2)
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+save_half.calls = 0
+torch.save = save_half
+make_trainer(Path(sys.argv[2]), MUON, checkpoint_every_s=0).run()
+"""
+
+
 class TestResuming:
-    def test_killed_run_repeats_the_losses_of_an_uninterrupted_one(self, tmp_path):
-        steps, _ = run_to_the_end(make_trainer(tmp_path / "whole"))
+    @pytest.mark.torch_process
+    def test_process_killed_while_it_writes_a_checkpoint_loses_nothing(self, tmp_path):
+        whole = make_trainer(tmp_path / "whole", MUON)
+        expected = whole.run().state_dict()
+
+        words = [sys.executable, "-c", CHILD, Path(__file__).parent, tmp_path / "parts"]
+        threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+        killed = subprocess.run(words, env=os.environ | threads, timeout=50, check=False)
+        assert killed.returncode == -signal.SIGKILL
+        resumed = make_trainer(tmp_path / "parts", MUON)
+        assert resumed.steps_done == 3
+        found = resumed.run().state_dict()
+
+        assert logged_losses(tmp_path / "parts") == logged_losses(tmp_path / "whole")
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+    @pytest.mark.parametrize("recipe", [RECIPE, MUON], ids=["sgd", "muon"])
+    @pytest.mark.parametrize("every_s", [0, 3600], ids=["every step", "epochs only"])
+    def test_killed_run_repeats_the_losses_of_an_uninterrupted_one(self, tmp_path, recipe, every_s):
+        steps, _ = run_to_the_end(make_trainer(tmp_path / "whole", recipe))
         expected = [step.loss for step in steps]
 
-        before = run_and_be_killed(make_trainer(tmp_path / "parts"), after_steps=5)
-        resumed = make_trainer(tmp_path / "parts")
-        assert len(resumed.history) == 1
+        first = make_trainer(tmp_path / "parts", recipe, checkpoint_every_s=every_s)
+        before = run_and_be_killed(first, after_steps=5)
+        resumed = make_trainer(tmp_path / "parts", recipe)
+        done = 4 if every_s == 0 else 3
+        assert resumed.steps_done == done
         after, _ = run_to_the_end(resumed)
 
         assert before == expected[:5]
-        assert [step.loss for step in after] == expected[3:]
+        assert [step.loss for step in after] == expected[done:]
+        assert logged_losses(tmp_path / "parts") == expected
+
+    def test_steps_are_logged_before_a_kill_can_take_them(self, tmp_path):
+        losses = run_and_be_killed(make_trainer(tmp_path), after_steps=5)
+        assert logged_losses(tmp_path) == losses
 
     def test_killed_run_ends_with_the_same_weights_and_log(self, tmp_path):
         whole = make_trainer(tmp_path / "whole")
@@ -154,25 +226,134 @@ def test_diverging_training_ends_with_a_reason(tmp_path):
         make_trainer(tmp_path, recipe).run()
 
 
-def test_learning_rate_rises_to_its_peak_and_falls_to_zero(tmp_path):
-    recipe = Recipe(model=CONFIG, input_size=(8, 8), epochs=20, batch_size=8, warmup=0.1)
-    trainer = make_trainer(tmp_path, recipe)
-    rates = [learning_rate(step, trainer) for step in range(60)]
-    assert rates.index(max(rates)) == 5
-    assert max(rates) == pytest.approx(recipe.learning_rate)
-    assert rates[:6] == sorted(rates[:6])
-    assert rates[5:] == sorted(rates[5:], reverse=True)
-    assert rates[-1] == pytest.approx(0, abs=1e-9)
+class TestSchedule:
+    def test_learning_rate_rises_to_its_peak_and_falls_to_zero(self):
+        recipe = Recipe(epochs=20, warmup=0.1)
+        rates = [rate_factor(step, 3, recipe) for step in range(60)]
+        assert rates.index(max(rates)) == 5
+        assert max(rates) == pytest.approx(1)
+        assert rates[:6] == sorted(rates[:6])
+        assert rates[5:] == sorted(rates[5:], reverse=True)
+        assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+    def test_joint_phase_may_have_a_cycle_of_its_own(self):
+        recipe = Recipe(epochs=20, warmup=0.1, backbone_epochs=15, joint_cycle=0.3)
+        rates = [rate_factor(step, 10, recipe) for step in range(200)]
+        assert max(rates[:150]) == pytest.approx(1)
+        assert rates[149] == pytest.approx(0, abs=1e-9)
+        assert max(rates[150:]) == pytest.approx(0.3)
+        assert rates[-1] == pytest.approx(0, abs=1e-9)
+
+    def test_without_a_second_cycle_the_phases_share_one(self):
+        alone = [rate_factor(step, 10, Recipe(epochs=20)) for step in range(200)]
+        recipe = Recipe(epochs=20, backbone_epochs=15)
+        assert [rate_factor(step, 10, recipe) for step in range(200)] == alone
+
+    def test_backbone_comes_first_then_all_exits(self):
+        recipe = Recipe(epochs=3, backbone_epochs=2)
+        weights = [exit_weights_at(epoch, [0.5, 1.0], recipe) for epoch in range(3)]
+        assert weights == [[0, 1.0], [0, 1.0], [0.5, 1.0]]
+
+    def test_early_heads_may_be_prepared_with_a_small_weight(self):
+        recipe = Recipe(epochs=3, backbone_epochs=2, backbone_exit_weight=0.1)
+        assert exit_weights_at(0, [0.5, 1.0], recipe) == [0.05, 1.0]
+
+
+class TestPhases:
+    def heads_after(self, directory, **settings):
+        recipe = msgspec.structs.replace(RECIPE, epochs=1, backbone_epochs=1, **settings)
+        trainer = make_trainer(directory, recipe)
+        before = [head.linear.weight.clone() for head in trainer.network.heads]
+        trainer.run()
+        return [
+            torch.equal(old, head.linear.weight)
+            for old, head in zip(before, trainer.network.heads, strict=True)
+        ]
+
+    @pytest.mark.parametrize("optimizer", ["sgd", "muon"])
+    def test_backbone_phase_leaves_the_early_heads_alone(self, tmp_path, optimizer):
+        assert self.heads_after(tmp_path, optimizer=optimizer) == [True, False]
+
+    def test_exit_aware_pretraining_moves_them(self, tmp_path):
+        assert self.heads_after(tmp_path, backbone_exit_weight=0.1) == [False, False]
+
+
+class TestMuon:
+    def test_a_kernel_takes_the_step_of_its_matrix(self, tmp_path):
+        trainer = make_trainer(tmp_path, MUON)
+        kernel = trainer.network.stages[1][0].conv1.weight
+        torch.nn.init.ones_(trainer.network.stages[1][0].bn2.weight)
+        matrix = torch.nn.Parameter(kernel.detach().flatten(1).clone())
+        images, labels = trainer._batches(0)
+        trainer._loss(trainer.network(images), labels, 1).backward()
+        matrix.grad = kernel.grad.flatten(1)
+        rates = {"lr": MUON.muon_learning_rate, "weight_decay": MUON.muon_weight_decay}
+        torch.optim.Muon([matrix], momentum=MUON.muon_momentum, **rates).step()
+        before = kernel.detach().flatten(1).clone()
+        trainer._optimizers.step()
+        step = kernel.detach().flatten(1) - before
+        assert float(step.norm()) > 0.5 * MUON.muon_learning_rate
+        # bf16 inside, and another order of columns.
+        torch.testing.assert_close(step, matrix.detach() - before, atol=1e-3, rtol=0.05)
+
+    def test_heads_and_vectors_are_left_to_sgd(self, tmp_path):
+        trainer = make_trainer(tmp_path, MUON)
+        ours = {
+            id(p) for group in trainer._optimizers._all[0].param_groups for p in group["params"]
+        }
+        left = {name for name, p in trainer.network.named_parameters() if id(p) in ours}
+        assert "heads.0.linear.weight" in left
+        assert "stages.0.1.weight" in left
+        assert not any("conv" in name for name in left)
+
+    def test_torch_without_muon_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.delattr(torch.optim, "Muon")
+        with pytest.raises(ModelError, match=r"needs torch 2\.9.*choose sgd"):
+            make_trainer(tmp_path, MUON)
+
+
+class TestBatches:
+    def pictures(self, recipe, steps):
+        part = coloured(24, seed=1)
+        batches = TrainingBatches(part, recipe, Normalisation((0, 0, 0), (1 / 255,) * 3))
+        return part, [batches(step) for step in steps]
+
+    def test_a_step_gives_the_same_batch_whatever_was_drawn_before(self):
+        _, (first, later) = self.pictures(RECIPE, [4, 7])
+        _, (alone,) = self.pictures(RECIPE, [7])
+        assert torch.equal(later[0], alone[0])
+        assert torch.equal(later[1], alone[1])
+        assert not torch.equal(first[0], later[0])
+
+    def test_an_epoch_shows_every_picture_once(self):
+        recipe = Recipe(input_size=(8, 8), batch_size=8, shift=0, mirror=False, cutout=0)
+        part, drawn = self.pictures(recipe, [3, 4, 5])
+        shown = torch.cat([pixels for pixels, _ in drawn]).permute(0, 2, 3, 1).to(torch.uint8)
+        assert sorted(map(bytes, shown.numpy())) == sorted(map(bytes, part.images.numpy()))
+
+    def test_alternating_mirror_shows_both_ways_in_two_epochs(self):
+        recipe = Recipe(input_size=(8, 8), batch_size=24, shift=0, mirror="alternating", cutout=0)
+        part, drawn = self.pictures(recipe, [0, 1])
+        seen = [
+            {bytes(p) for p in pixels.permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()}
+            for pixels, _ in drawn
+        ]
+        for picture in part.images.numpy():
+            ways = {bytes(picture), bytes(np.ascontiguousarray(picture[:, ::-1]))}
+            assert {*(seen[0] & ways), *(seen[1] & ways)} == ways
+        straight = sum(bytes(picture) in seen[0] for picture in part.images.numpy())
+        assert 0 < straight < 24
 
 
 class TestLosses:
     LOGITS = (torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
     LABELS = torch.tensor([0, 0])
-    COST = torch.tensor([0.25, 1.0])
+    COST = (0.25, 1.0)
 
-    def loss(self, **settings):
+    def loss(self, *, logits=LOGITS, labels=LABELS, class_weights=None, **settings):
         plain = {"label_smoothing": 0.0, "distillation": 0.0}
-        return joint_loss(list(self.LOGITS), self.LABELS, self.COST, Recipe(**plain | settings))
+        loss = JointLoss(Recipe(**plain | settings), self.COST, class_weights)
+        return loss(list(logits), labels, 0)
 
     def test_deeper_exits_weigh_more(self):
         assert exit_weights(4) == [0.25, 0.5, 0.75, 1.0]
@@ -180,6 +361,18 @@ class TestLosses:
     def test_without_extras_it_is_the_weighted_cross_entropy(self):
         early, full = (functional.cross_entropy(each, self.LABELS) for each in self.LOGITS)
         torch.testing.assert_close(self.loss(), 0.5 * early + full)
+        torch.testing.assert_close(self.loss(exit_weights=[0.2, 3.0]), 0.2 * early + 3 * full)
+
+    def test_weights_of_another_number_than_the_exits_are_refused(self):
+        with pytest.raises(
+            ModelError, match="expected 2 exit_weights, one per exit of the network, got 3"
+        ):
+            self.loss(exit_weights=[0.1, 0.2, 1.0])
+
+    def test_backbone_phase_counts_the_last_exit_only(self):
+        full = functional.cross_entropy(self.LOGITS[1], self.LABELS)
+        found = self.loss(backbone_epochs=1, policy_penalty=0.1)
+        torch.testing.assert_close(found, full)
 
     def test_distillation_replaces_its_share_of_early_losses_only(self):
         early, full = self.LOGITS
@@ -195,8 +388,7 @@ class TestLosses:
     def test_distillation_does_not_teach_the_teacher(self):
         full = self.LOGITS[1].clone().requires_grad_()
         early = self.LOGITS[0].clone().requires_grad_()
-        recipe = Recipe(label_smoothing=0.0, distillation=1.0)
-        joint_loss([early, full], self.LABELS, self.COST, recipe).backward()
+        self.loss(logits=[early, full], distillation=1.0).backward()
         alone = self.LOGITS[1].clone().requires_grad_()
         functional.cross_entropy(alone, self.LABELS).backward()
         torch.testing.assert_close(full.grad, alone.grad)
@@ -204,8 +396,21 @@ class TestLosses:
     def test_policy_penalty_adds_the_expected_cost(self):
         confidence = self.LOGITS[0].softmax(1).amax(1)
         cost = (confidence * 0.25 + (1 - confidence) * 1.0).mean()
-        torch.testing.assert_close(expected_cost(list(self.LOGITS), self.COST), cost)
+        torch.testing.assert_close(expected_cost(list(self.LOGITS), torch.tensor(self.COST)), cost)
         torch.testing.assert_close(self.loss(policy_penalty=0.1), self.loss() + 0.1 * cost)
+
+    def test_class_weights_shift_the_mean_towards_the_heavier_class(self):
+        labels = torch.tensor([0, 1])
+        each = [functional.cross_entropy(x, labels, reduction="none") for x in self.LOGITS]
+        expected = sum(w * (3 * e[0] + e[1]) / 4 for w, e in zip([0.5, 1], each, strict=True))
+        found = self.loss(labels=labels, class_weights=[3.0, 1.0])
+        torch.testing.assert_close(found, expected)
+
+    def test_balanced_weights_give_every_class_the_same_total(self):
+        labels = torch.tensor([0, 0, 0, 1])
+        weights = balanced_class_weights(labels, 2)
+        assert weights == pytest.approx([4 / 6, 2.0])
+        assert np.mean([weights[label] for label in labels]) == pytest.approx(1)
 
 
 class TestRecipe:
@@ -213,6 +418,10 @@ class TestRecipe:
         path = tmp_path / "recipe.yaml"
         path.write_text(text)
         return load_recipe(path)
+
+    def test_mirror_may_be_a_word_or_a_switch(self, tmp_path):
+        assert self.read(tmp_path, "mirror: alternating").mirror == "alternating"
+        assert self.read(tmp_path, "mirror: false").mirror is False
 
     def test_fields_that_are_not_named_keep_their_defaults(self, tmp_path):
         assert self.read(tmp_path, "epochs: 7\n") == Recipe(epochs=7)
@@ -226,6 +435,11 @@ class TestRecipe:
             ("epochs: many", "Expected `int`, got `str`"),
             ("precision: fp8", "Invalid enum value 'fp8'"),
             ("warmup: 1.5", r"\$\.warmup"),
+            ("optimizer: adam", "Invalid enum value 'adam'"),
+            ("mirror: sometimes", "Invalid enum value 'sometimes'"),
+            ("{epochs: 3, backbone_epochs: 4}", "backbone_epochs within the 3 epochs, got 4"),
+            ("exit_weights: [1.0, 0.0]", "last exit weight above 0"),
+            ("exit_weights: [-1.0, 1.0]", r">= 0.*\$\.exit_weights"),
             ("model: {num_classes: 3}", "expected no num_classes inside `model`"),
             ("model: {input_size: [8, 8]}", "expected no input_size inside `model`"),
             ("epochs: [", "expected a training recipe in YAML"),
