@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dart_stream.engine.prepared_network import PreparedNetwork
+from dart_stream.engine.placement import choose_device
+from dart_stream.engine.prepared_network import FoldedStages, Precision, PreparedNetwork
+from dart_stream.engine.staged_model import StagedModel
 from dart_stream.engine.timing import interleaved_ms
 
 
@@ -55,6 +57,35 @@ class StageTimes:
     def exit_share_readings(self) -> NDArray[np.float64]:
         """`exit_readings_ms` as a share of the plain network in the same round."""
         return self.exit_readings_ms / self.plain_readings_ms[:, :, None]
+
+
+def time_model(
+    model: StagedModel,
+    *,
+    device: str,
+    threads: int,
+    precisions: Sequence[Precision],
+    batch_sizes: Sequence[int],
+    repeats: int,
+) -> list[StageTimes]:
+    """Time every part of a model, its precisions side by side.
+
+    Args:
+        model: as an engine takes it.
+        device: as an engine takes it.
+        threads: of torch on the CPU. This is a setting of the whole process.
+        precisions: one result each.
+        batch_sizes: regions.
+        repeats: rounds that count.
+
+    Raises:
+        EngineError: the device is unknown or not there.
+    """
+    place = choose_device(device)
+    torch.set_num_threads(threads)
+    folded = FoldedStages(model)
+    networks = [PreparedNetwork(model, folded, place, precision) for precision in precisions]
+    return compare_stage_times(networks, model.input_size, batch_sizes, repeats)
 
 
 def measure_stage_times(

@@ -11,7 +11,17 @@ FLAGS = {
     "demo": ["--seconds", "--out", "--set"],
     "validate": ["config"],
     "doctor": ["--model"],
-    "models": [],
+    "models": [
+        "name",
+        "--recipe",
+        "--times",
+        "--batch",
+        "--precision",
+        "--threads",
+        "--device",
+        "--repeats",
+        "--out",
+    ],
     "train": ["--arch", "--data", "--out", "--recipe", "--epochs", "--quiet"],
 }
 
