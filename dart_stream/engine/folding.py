@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval, fuse_linear_bn_eval
 
+from dart_stream.engine.normal_form import normalise_graph
+
 TOLERANCE = 1e-3  # of the largest output; float32 rounding stays two orders below
 
 
@@ -41,10 +43,9 @@ def fold_batch_norm(module: nn.Module, example: Tensor) -> Folded:
     """
     plain = copy.deepcopy(module).float().cpu().eval()
     total = sum(isinstance(part, nn.modules.batchnorm._BatchNorm) for part in plain.modules())  # noqa: SLF001 - the only common base of the three
-    if total == 0:
-        return Folded(plain, 0, 0)
     try:
         graph = fx.symbolic_trace(copy.deepcopy(plain))
+        normalise_graph(graph)
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError):
         # Control flow that depends on data: symbolic values fail in whatever that code does first.
         return Folded(plain, 0, total)
@@ -60,10 +61,11 @@ def _fold_graph(traced: fx.GraphModule) -> int:
     calls = Counter(str(node.target) for node in traced.graph.nodes if node.op == "call_module")
     folded = 0
     for node in list(traced.graph.nodes):
-        first = node.args[0] if node.op == "call_module" and node.args else None
-        if not isinstance(first, fx.Node) or first.op != "call_module" or len(first.users) != 1:
+        pair = _pair_before(node)
+        if pair is None:
             continue
-        name, second_name = str(first.target), str(node.target)
+        first, second = pair
+        name, second_name = str(first.target), str(second.target)
         if calls[name] != 1 or calls[second_name] != 1:
             continue  # weights used twice would be folded twice
         merged = _merge(modules[name], modules[second_name])
@@ -72,12 +74,43 @@ def _fold_graph(traced: fx.GraphModule) -> int:
         traced.set_submodule(name, merged)
         modules[name] = merged
         node.replace_all_uses_with(first)
-        traced.graph.erase_node(node)
+        traced.graph.eliminate_dead_code()
         folded += 1
     traced.graph.lint()
     traced.delete_all_unused_submodules()
     traced.recompile()
     return folded
+
+
+def _pair_before(node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
+    """Return two layers of which the second alone reads the first, and `node` is what they say."""
+    if node.op == "call_module" and node.args:
+        first = node.args[0]
+        if isinstance(first, fx.Node) and first.op == "call_module" and len(first.users) == 1:
+            return first, node
+    if node.op == "call_method" and node.target == "reshape_as":
+        return _pair_on_tokens(node)
+    return None
+
+
+def _pair_on_tokens(node: fx.Node) -> tuple[fx.Node, fx.Node] | None:
+    """Find norm(linear(x).flatten(0, 1)).reshape_as(linear(x)), LeViT's way of normalising tokens.
+
+    A normalisation takes channels second, which flattened tokens have.
+    """
+    norm, linear = node.args
+    if not (isinstance(norm, fx.Node) and isinstance(linear, fx.Node) and norm.args):
+        return None
+    flat = norm.args[0]
+    is_pair = (
+        (norm.op, linear.op) == ("call_module", "call_module")
+        and isinstance(flat, fx.Node)
+        and flat.target == "flatten"
+        and flat.args == (linear, 0, 1)
+        and set(linear.users) == {flat, node}
+        and len(flat.users) == len(norm.users) == 1
+    )
+    return (linear, norm) if is_pair else None
 
 
 def _merge(first: nn.Module, second: nn.Module) -> nn.Module | None:
