@@ -1,6 +1,6 @@
 """The hub while several things die one after the other."""
 
-from test_hub import Rig
+from hub_rig import Rig
 
 from pipeline.messages import Batch, Credit, Records, SinkAck
 from pipeline.stages.hub import Send
