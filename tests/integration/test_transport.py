@@ -2,10 +2,10 @@
 
 import pytest
 import zmq
+from sample_snapshot import sample_snapshot
 
 from pipeline.errors import PeerError
 from pipeline.messages import Credit, Fatal, Hello, Stop, encode
-from pipeline.snapshot import LatencySnap, Ledger, PolicySnap, PowerSnap, Snapshot
 from pipeline.transport import (
     HubSocket,
     Link,
@@ -114,15 +114,15 @@ def test_what_the_hub_sends_is_checked_too(hub, connect, context):
         link.receive(WAIT_MS)
 
 
-def test_a_slow_monitor_sees_the_newest_snapshot(hub, context, endpoints, make_snapshot):
+def test_a_slow_monitor_sees_the_newest_snapshot(hub, context, endpoints):
     feed = SnapshotFeed(context, endpoints[1])
     try:
         first = None
         while first is None:  # until the subscription has reached the publisher
-            hub.publish(make_snapshot(0))
+            hub.publish(sample_snapshot(regions=0))
             first = feed.newest(20)
         for number in range(1, 6):
-            hub.publish(make_snapshot(number))
+            hub.publish(sample_snapshot(regions=number))
         last = first
         while last.regions < 5:
             newer = feed.newest(WAIT_MS)
@@ -133,8 +133,8 @@ def test_a_slow_monitor_sees_the_newest_snapshot(hub, context, endpoints, make_s
         feed.close()
 
 
-def test_a_snapshot_survives_the_wire(make_snapshot):
-    snapshot = make_snapshot(3)
+def test_a_snapshot_survives_the_wire():
+    snapshot = sample_snapshot(regions=3)
     assert decode_snapshot(encode_snapshot(snapshot)) == snapshot
 
 
@@ -142,36 +142,3 @@ def test_a_snapshot_survives_the_wire(make_snapshot):
 def test_a_broken_snapshot_is_refused(body):
     with pytest.raises(PeerError, match="snapshot"):
         decode_snapshot(body)
-
-
-@pytest.fixture
-def make_snapshot():
-
-    def make(regions):
-        return Snapshot(
-            run="r",
-            state="running",
-            time_s=1.0,
-            uptime_s=0.0,
-            model="m",
-            num_exits=2,
-            sources=[],
-            workers=[],
-            policy=PolicySnap(version=1, kind="full", thresholds=[]),
-            fps=1.0,
-            regions_per_s=1.0,
-            regions=regions,
-            latency_ms=LatencySnap(),
-            exits=[0.5, 0.5],
-            recent_exits=[0.5, 0.5],
-            difficulty=[0.1] * 10,
-            macs_fraction=None,
-            recent_macs_fraction=None,
-            ledger=Ledger(),
-            power=PowerSnap(),
-            restarts=0,
-            alarms=[],
-            log=[],
-        )
-
-    return make

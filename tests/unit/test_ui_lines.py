@@ -6,8 +6,9 @@ import math
 import msgspec
 import pytest
 from rich.console import Console
+from sample_snapshot import sample_snapshot
 
-from pipeline.snapshot import LatencySnap, Ledger, PolicySnap, PowerSnap, Snapshot
+from pipeline.snapshot import LatencySnap, Ledger, PowerSnap
 from pipeline.ui.figures import (
     MISSING,
     duration,
@@ -20,30 +21,16 @@ from pipeline.ui.figures import (
 )
 from pipeline.ui.lines import one_line, summary_table
 
-SNAPSHOT = Snapshot(
-    run="r",
-    state="running",
-    time_s=1e9,
-    uptime_s=12.0,
-    model="default",
+SNAPSHOT = sample_snapshot(
     num_exits=4,
-    sources=[],
-    workers=[],
-    policy=PolicySnap(version=1, kind="dart", thresholds=[0.6, 0.6, 0.6]),
     fps=48.3,
     regions_per_s=48.3,
     regions=377,
     latency_ms=LatencySnap(p50=12.0, p95=23.0, p99=40.0),
     exits=[0.4, 0.2, 0.2, 0.2],
     recent_exits=[0.41, 0.22, 0.2, 0.17],
-    difficulty=[0.1] * 10,
-    macs_fraction=0.5,
     recent_macs_fraction=0.52,
     ledger=Ledger(captured=377, processed=377),
-    power=PowerSnap(),
-    restarts=0,
-    alarms=[],
-    log=[],
 )
 
 SUMMARY = {

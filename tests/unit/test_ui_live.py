@@ -6,39 +6,15 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
+from sample_snapshot import sample_snapshot
 
 import pipeline.ui
-from pipeline.snapshot import LatencySnap, Ledger, PolicySnap, PowerSnap, Snapshot
 from pipeline.ui.live import LiveScreen
 
 ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 
-SNAPSHOT = Snapshot(
-    run="run-7",
-    state="running",
-    time_s=1e9,
-    uptime_s=1.0,
-    model="default",
-    num_exits=2,
-    sources=[],
-    workers=[],
-    policy=PolicySnap(version=1, kind="dart", thresholds=[0.6]),
-    fps=10.0,
-    regions_per_s=10.0,
-    regions=10,
-    latency_ms=LatencySnap(),
-    exits=[0.5, 0.5],
-    recent_exits=[0.5, 0.5],
-    difficulty=[0.1] * 10,
-    macs_fraction=0.5,
-    recent_macs_fraction=0.5,
-    ledger=Ledger(captured=10, processed=10),
-    power=PowerSnap(),
-    restarts=0,
-    alarms=[],
-    log=[],
-)
+SNAPSHOT = sample_snapshot()
 
 
 def terminal(width=80, height=24) -> Console:

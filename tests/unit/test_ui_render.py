@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from sample_snapshot import sample_snapshot
 
 from pipeline.snapshot import (
     LatencySnap,
@@ -44,12 +45,9 @@ def worker(name="worker-0", state="running", **changes) -> WorkerSnap:
 
 
 def usual() -> Snapshot:
-    return Snapshot(
+    return sample_snapshot(
         run="2026-05-04T10-11-12",
-        state="running",
-        time_s=1e9,
         uptime_s=754.0,
-        model="default",
         num_exits=4,
         sources=[source("front"), source("lot", phase="gaussian_noise@3")],
         workers=[worker("worker-0"), worker("worker-1")],
@@ -65,37 +63,26 @@ def usual() -> Snapshot:
         recent_macs_fraction=0.57,
         ledger=Ledger(captured=5724, processed=5647, dropped={"stale": 53}, in_flight=24),
         power=PowerSnap(power_w=38.2, energy_j=2904.0, source="NVML + RAPL"),
-        restarts=0,
-        alarms=[],
         log=[f"10:11:{second:02} line {second}" for second in range(30)],
     )
 
 
 def empty() -> Snapshot:
-    return Snapshot(
-        run="r",
+    return sample_snapshot(
         state="starting",
         time_s=0.0,
         uptime_s=0.0,
-        model="m",
         num_exits=4,
-        sources=[],
-        workers=[],
         policy=PolicySnap(version=0, kind="full", thresholds=[]),
         fps=0.0,
         regions_per_s=0.0,
         regions=0,
-        latency_ms=LatencySnap(),
         exits=[0.0] * 4,
         recent_exits=[],
         difficulty=[0.0] * 10,
         macs_fraction=None,
         recent_macs_fraction=None,
         ledger=Ledger(),
-        power=PowerSnap(),
-        restarts=0,
-        alarms=[],
-        log=[],
     )
 
 
