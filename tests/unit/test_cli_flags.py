@@ -11,6 +11,7 @@ FLAGS = {
     "demo": ["--seconds", "--out", "--set"],
     "validate": ["config"],
     "doctor": ["--model"],
+    "schema": ["kind"],
     "models": [
         "name",
         "--recipe",

@@ -1,0 +1,74 @@
+"""The schema of `summary.json`, for readers of the file, tests and `dart-stream schema`."""
+
+from typing import Any
+
+import msgspec
+
+
+class FrameCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """captured = processed + all dropped + in_flight; skipped and corrupt stand outside."""
+
+    captured: int
+    processed: int
+    dropped: dict[str, int]
+    in_flight: int
+    skipped: int
+    corrupt: int
+
+
+class LatencyFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Milliseconds from capture to recorded answer, over the last stretch of the run."""
+
+    p50: float | None
+    p95: float | None
+    p99: float | None
+
+
+class SourceSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One source."""
+
+    state: str
+    reason: str | None
+    frames: FrameCounts
+    regions: int
+    fps: float | None
+    exits: list[float] | None
+
+
+class WorkerSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One worker."""
+
+    description: str
+    regions: int
+    batches: int
+    busy_s: float
+    cpu_s: float
+
+
+class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A run in figures; null is "not measured"."""
+
+    frames: FrameCounts
+    regions: int
+    duration_s: float
+    fps: float | None
+    latency_ms: LatencyFigures
+    exits: list[float] | None
+    macs_fraction: float | None
+    average_exit_depth: float | None
+    compute_savings_ratio: float | None
+    disagreement: dict[str, Any] | None
+    energy_j: float | None
+    power_w: float | None
+    power_source: str | None
+    policy_versions: list[int]
+    alarms: list[str]
+    restarts: int
+    refused_messages: int
+    sources: dict[str, SourceSummary]
+    workers: dict[str, WorkerSummary]
+    model: str
+    policy: dict[str, Any]
+    cpu_s: dict[str, float]
+    host: dict[str, Any]
+    versions: dict[str, str | None]
