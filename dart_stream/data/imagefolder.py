@@ -1,169 +1,108 @@
-"""The ImageFolder layout, `split/class/picture`, in a folder or in a zip that is read in place."""
+"""Pictures in class folders, `train/cat/1.jpg` or `cat/1.jpg`, as a folder or as a zip."""
 
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dart_stream.data.decode import DECODE_ERRORS, Resize, decode_picture
+from dart_stream.data.dataset import SPLITS, Dataset, OnDecoded, Pictures, Skipped
+from dart_stream.data.decode import SUFFIXES, Resize
+from dart_stream.data.decode_all import decode_all
+from dart_stream.data.file_tree import open_tree
+from dart_stream.data.layout import ByClass, Layout, find_layout
 from dart_stream.errors import DataError
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
-
-OnDecoded = Callable[[int, int], None]  # (pictures done, pictures in all)
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """A file that could not be decoded, and why."""
-
-    name: str
-    reason: str
+_MAX_DAMAGED_SHARE: Final = 0.5
+"""Beyond this something is wrong with the whole of it, and a model of the rest would mislead."""
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """Decoded pictures of one split.
-
-    Attributes:
-        images: RGB pixels in 0..255, [N, H, W, 3].
-        labels: index into `classes`, [N].
-        classes: class names in alphabetical order.
-        skipped: files that were left out because they are damaged.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    classes: list[str]
-    skipped: list[Skipped]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Names of all files, relative and with forward slashes, and how to read one."""
-
-    names: list[str]
-    read: Callable[[str], bytes]
-
-
-def load_split(
-    path: Path,
-    split: str,
-    *,
-    size: tuple[int, int],
-    resize: Resize = "stretch",
-    on_decoded: OnDecoded | None = None,
-) -> Pictures:
-    """Decode every picture of `split` ("train", "test", ...) into memory.
+class ImageFolder(Dataset):
+    """A tree of pictures, read in place.
 
     Args:
-        path: a folder or a .zip file that holds `split/class/picture`, possibly inside one
-            folder more.
-        split: name of the folder of the split.
-        size: (height, width) in pixels that all pictures are fitted to.
-        resize: how they are fitted, see `decode_picture`.
-        on_decoded: called now and then with (pictures done, pictures in all).
+        path: a folder or a zip file, laid out as `find_layout` describes.
 
     Raises:
-        DataError: no such data, no such split, or a class without a usable picture.
+        DataError: no such data, no pictures in class folders, one class only, or other classes in
+            another split.
     """
-    with _open(path) as source:
-        by_class = _group(source.names, split)
-        if not by_class:
-            raise DataError(
-                f"{path}: expected pictures as {split}/CLASS/FILE "
-                f"({', '.join(sorted(SUFFIXES))}), found none"
-            )
-        classes = sorted(by_class)
+
+    def __init__(self, path: Path) -> None:
+        with open_tree(path) as tree:
+            layout = _layout(path, tree.names)
+        splits = tuple(split for split in SPLITS if split in layout.splits)
+        classes = sorted(layout.splits[splits[0]])
+        _require_classes(path, layout, splits)
+        super().__init__(path.resolve().name, classes, splits, notes=layout.notes)
+        self._path = path
+        self._splits = layout.splits
+
+    def _load(
+        self, split: str, size: tuple[int, int], resize: Resize, on_decoded: OnDecoded
+    ) -> Pictures:
+        by_class = self._splits[split]
         files = [
-            (file, label) for label, name in enumerate(classes) for file in sorted(by_class[name])
+            (name, label) for label, class_ in enumerate(self.classes) for name in by_class[class_]
         ]
-        pictures = _decode_all(source, files, classes, size, resize, on_decoded)
-    _require_every_class(path, split, pictures)
-    return pictures
+        with open_tree(self._path) as tree:
+            images, kept, skipped = decode_all(
+                tree.read, [name for name, _ in files], size, resize, on_decoded
+            )
+        self._require_usable(split, len(files), skipped)
+        labels = np.array([label for _, label in files], np.int64)[kept]
+        return Pictures(images, labels, self.classes, [files[i][0] for i in kept], skipped)
+
+    def _require_usable(self, split: str, files: int, skipped: list[Skipped]) -> None:
+        if len(skipped) > _MAX_DAMAGED_SHARE * files:
+            raise DataError(
+                f"{self._path}: {len(skipped)} of {files} pictures of {split!r} are damaged, "
+                f"such as {skipped[0].name} ({skipped[0].reason}); copy the data again"
+            )
 
 
-def has_split(path: Path, split: str) -> bool:
-    """Tell whether the data holds pictures of `split`.
-
-    Raises:
-        DataError: no such data.
-    """
-    with _open(path) as source:
-        return any(_group(source.names, split).values())
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[_Source]:
-    if path.is_dir():
-        names = [p.relative_to(path).as_posix() for p in path.rglob("*") if not p.is_dir()]
-        folders = [p.relative_to(path).as_posix() + "/" for p in path.rglob("*") if p.is_dir()]
-        yield _Source(names + folders, lambda name: (path / name).read_bytes())
-    elif path.is_file():
-        try:
-            archive = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
-            raise DataError(f"{path}: expected a folder or a zip file: {error}") from error
-        with archive:
-            yield _Source(archive.namelist(), archive.read)
-    else:
-        raise DataError(f"{path}: expected a folder or a zip file with pictures, found nothing")
-
-
-def _group(names: list[str], split: str) -> dict[str, list[str]]:
-    """Picture files of each class; a class folder without pictures gives an empty list."""
-    by_class: dict[str, list[str]] = {}
-    for name in names:
-        parts = PurePosixPath(name).parts
-        if split not in parts[:2] or any(part.startswith((".", "__MACOSX")) for part in parts):
-            continue
-        inside = parts[parts.index(split) + 1 :]
-        if name.endswith("/") and len(inside) == 1:
-            by_class.setdefault(inside[0], [])
-        elif len(inside) >= 2 and PurePosixPath(name).suffix.lower() in SUFFIXES:
-            by_class.setdefault(inside[0], []).append(name)
-    return by_class
-
-
-def _decode_all(
-    source: _Source,
-    files: list[tuple[str, int]],
-    classes: list[str],
-    size: tuple[int, int],
-    resize: Resize,
-    on_decoded: OnDecoded | None,
-) -> Pictures:
-    images = np.empty((len(files), *size, 3), np.uint8)
-    labels: list[int] = []
-    skipped: list[Skipped] = []
-    for index, (name, label) in enumerate(files):
-        try:
-            images[len(labels)] = decode_picture(source.read(name), size, resize)
-        except (*DECODE_ERRORS, zipfile.BadZipFile) as error:
-            skipped.append(Skipped(name, str(error)))
-        else:
-            labels.append(label)
-        if on_decoded is not None and (index % 256 == 255 or index + 1 == len(files)):
-            on_decoded(index + 1, len(files))
-    return Pictures(images[: len(labels)], np.array(labels, np.int64), classes, skipped)
-
-
-def _require_every_class(path: Path, split: str, pictures: Pictures) -> None:
-    counts = np.bincount(pictures.labels, minlength=len(pictures.classes))
-    empty = [name for name, count in zip(pictures.classes, counts, strict=True) if not count]
-    if empty:
+def _layout(path: Path, names: list[str]) -> Layout:
+    try:
+        layout = find_layout(names)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+    if not any(files for by_class in layout.splits.values() for files in by_class.values()):
         raise DataError(
-            f"{path}: expected at least one usable picture in every class of {split!r}, "
-            f"found none in {', '.join(empty)} ({len(pictures.skipped)} damaged files skipped)"
+            f"{path}: expected pictures as CLASS/FILE or train/CLASS/FILE "
+            f"({' '.join(sorted(SUFFIXES))}), found none"
         )
-    if len(pictures.classes) < 2:
+    return layout
+
+
+def _require_classes(path: Path, layout: Layout, splits: tuple[str, ...]) -> None:
+    first, *others = splits
+    expected = layout.splits[first]
+    unreadable = [name for name in expected if not name.isprintable()]
+    if unreadable:
+        raise DataError(f"{path}: expected readable names of classes, got {unreadable[0]!a}")
+    if len(expected) < 2:
         raise DataError(
-            f"{path}: expected at least 2 classes in {split!r}, found only {pictures.classes[0]}"
+            f"{path}: expected at least 2 classes in {first!r}, found only {min(expected)!r}"
+        )
+    for split in splits:
+        empty = sorted(name for name, files in layout.splits[split].items() if not files)
+        if empty:
+            raise DataError(
+                f"{path}: expected pictures in every class of {split!r}, found none in "
+                f"{', '.join(empty)}; add some, or remove the folder"
+            )
+    for split in others:
+        _require_same_classes(path, (first, expected), (split, layout.splits[split]))
+
+
+def _require_same_classes(path: Path, one: tuple[str, ByClass], other: tuple[str, ByClass]) -> None:
+    if one[1].keys() != other[1].keys():
+        only_one, only_other = one[1].keys() - other[1].keys(), other[1].keys() - one[1].keys()
+        found = [
+            f"only {split!r} has {', '.join(sorted(names))}"
+            for split, names in ((one[0], only_one), (other[0], only_other))
+            if names
+        ]
+        raise DataError(
+            f"{path}: expected the same classes in {one[0]!r} and {other[0]!r}, but "
+            f"{' and '.join(found)}"
         )

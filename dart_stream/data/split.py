@@ -1,5 +1,7 @@
 """A validation part cut off the training pictures, the same one every time."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,7 @@ from dart_stream.errors import DataError
 
 
 def stratified_split(
-    labels: NDArray[np.int64], fraction: float, seed: int
+    labels: NDArray[np.int64], fraction: float, seed: int, classes: Sequence[str] = ()
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Indices of the training part and of the validation part, disjoint, each in random order.
 
@@ -15,6 +17,7 @@ def stratified_split(
         labels: class of each picture, [N].
         fraction: share of each class that is held back, in (0, 1), rounded, at least one.
         seed: the same seed gives the same split.
+        classes: names for the error below.
 
     Raises:
         DataError: a class has fewer than two pictures.
@@ -24,8 +27,10 @@ def stratified_split(
     for label in np.unique(labels):
         members = generator.permutation(np.flatnonzero(labels == label))
         if len(members) < 2:
+            name = classes[label] if classes else label
             raise DataError(
-                f"class {label}: expected at least 2 pictures, one of them for validation, got 1"
+                f"class {name}: expected at least 2 pictures, one of them for validation, "
+                f"got {len(members)}; add some, or a folder val/ beside train/"
             )
         held_back = min(max(1, round(fraction * len(members))), len(members) - 1)
         validation.append(members[:held_back])

@@ -1,38 +1,59 @@
-"""`dart-stream train`: a multi-exit model from a folder or zip of pictures."""
+"""`dart-stream train`: a multi-exit model from pictures of one's own or a known data set."""
 
 import argparse
 import shlex
-from dataclasses import dataclass
+import sys
+import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from dart_stream.errors import DataError, ModelError
+from pipeline.clips import cache_folder
 
 if TYPE_CHECKING:
-    from dart_stream.data import Pictures
-    from dart_stream.training import FinishedModel, Recipe, Trainer
+    from dart_stream.data import Dataset, Pictures
+    from dart_stream.models import MultiExitNetwork
+    from dart_stream.training import FinishedModel, LabelledImages, Recipe, Trainer
+    from pipeline.cli.train_data import TrainingData
     from pipeline.cli.train_progress import TrainProgress
+    from pipeline.cli.train_recipe import ChosenRecipe
 
 HELP = "train a multi-exit model; the same command again resumes"
+
+_FAMILY_ALIASES: Final = {"default": "dartnet"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `train`."""
-    parser.add_argument("--arch", metavar="NAME", required=True, help="model family")
+    parser.add_argument(
+        "--arch", metavar="NAME", required=True, help="model family; `default` is a good one"
+    )
     parser.add_argument(
         "--data",
-        metavar="DIR_OR_ZIP",
-        type=Path,
+        metavar="DATA",
         required=True,
-        help="pictures as train/CLASS/FILE, and test/CLASS/FILE to report on",
+        help="folder or zip with CLASS/FILE or train/CLASS/FILE (and val/, test/), a folder of IDX "
+        "files, or cifar10, cifar100, mnist, fashion-mnist, svhn",
     )
     parser.add_argument(
         "--out", metavar="MODEL_DIR", type=Path, required=True, help="where the model goes"
     )
     parser.add_argument("--recipe", metavar="FILE", type=Path, help="training settings (YAML)")
     parser.add_argument("--epochs", metavar="N", type=int, help="instead of the recipe's")
+    parser.add_argument(
+        "--input-size",
+        metavar=("H", "W"),
+        type=int,
+        nargs=2,
+        help="pixels that pictures are fitted to, instead of the recipe's",
+    )
+    parser.add_argument(
+        "--pretrained", action="store_true", help="begin with the weights of torchvision or timm"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, help="instead of the recipe's")
+    parser.add_argument(
+        "--data-root", metavar="DIR", type=Path, help="where named data sets are, or are fetched to"
+    )
     parser.add_argument("--quiet", action="store_true", help="lines instead of a progress bar")
 
 
@@ -40,155 +61,177 @@ def execute(args: argparse.Namespace) -> int:
     """Train, calibrate, measure, write.
 
     Raises:
+        ConfigError: an unknown key in the recipe.
         DataError: data or recipe cannot be used.
-        ModelError: no such family, or the output directory holds something else.
+        ModelError: no such family, or the output directory cannot be used.
+        KeyboardInterrupt: after a line that says how to go on.
     """
     from pipeline.cli.train_progress import TrainProgress
 
-    task = _Task(args.arch, args.data, args.out, _recipe(args), _command(args))
-    _require_free(args.out)
+    _check(args)
     with TrainProgress(quiet=args.quiet) as progress:
-        finished = _train(task, progress)
-    for line in _report(args.out, finished):
-        print(line)  # noqa: T201 - the result of the command
+        try:
+            model, skipped = _train(args, progress)
+        except KeyboardInterrupt:
+            progress.line(_interrupted(args.out))
+            raise
+    _print_report(args.out, model, skipped)
     return 0
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What the command line asks for."""
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what can be refused before anything is read."""
+    from dart_stream.models import list_models
 
-    family: str
-    data: Path
-    out: Path
-    recipe: "Recipe"
-    command: str
-
-
-def _recipe(args: argparse.Namespace) -> "Recipe":
-    from dart_stream.training import Recipe, load_recipe
-
-    recipe = load_recipe(args.recipe) if args.recipe else Recipe()
-    if args.epochs is None:
-        return recipe
-    if args.epochs < 1:
-        raise DataError(f"--epochs: expected at least 1, got {args.epochs}")
-    return msgspec.structs.replace(recipe, epochs=args.epochs)
+    if _family(args) not in list_models():
+        raise ModelError(
+            f"--arch: expected one of {', '.join(['default', *list_models()])}, got {args.arch!r}"
+        )
+    for flag, value, least in (("--epochs", args.epochs, 1), ("--seed", args.seed, 0)):
+        if value is not None and value < least:
+            raise DataError(f"{flag}: expected at least {least}, got {value}")
+    if args.input_size is not None and min(args.input_size) < 8:
+        raise DataError(
+            f"--input-size: expected height and width of at least 8 pixels, "
+            f"got {' '.join(map(str, args.input_size))}"
+        )
+    _require_free(args.out)
 
 
 def _require_free(out: Path) -> None:
-    """An output directory is new, empty, or that of the same training."""
-    if out.is_dir() and any(out.iterdir()) and not (out / "training").is_dir():
+    """An output directory can be written, and is new, empty, or that of the same training."""
+    try:
+        if out.is_dir() and any(out.iterdir()) and not (out / "training").is_dir():
+            raise ModelError(
+                f"--out {out}: expected a new or empty directory, or one with a training to "
+                "resume; it holds something else, choose another"
+            )
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
         raise ModelError(
-            f"--out {out}: expected a new or empty directory, or one with a training to resume; "
-            "it holds something else, choose another"
-        )
+            f"--out {out}: expected a directory that can be written: {error.strerror}"
+        ) from error
 
 
-def _train(task: _Task, progress: "TrainProgress") -> "FinishedModel":
-    from dart_stream.data import has_split
+def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[FinishedModel, int]":
+    """The finished model, and how many damaged files were skipped."""
+    from dart_stream.data import open_dataset
     from dart_stream.training import Origin, finish_model
+    from pipeline.cli.train_data import divide, load_splits
+    from pipeline.cli.train_recipe import choose_recipe, scaled
 
-    _require_family(task.family)
-    pictures = _load(task, "train", progress)
-    trainer = _trainer(task, pictures)
-    if trainer.history:
-        progress.line(f"resuming after epoch {len(trainer.history)} of {task.recipe.epochs}")
+    dataset = open_dataset(args.data, args.data_root or cache_folder().parent / "datasets")
+    for note in dataset.notes:
+        progress.line(note)
+    if "train" not in dataset.splits:
+        raise DataError(f"{args.data}: expected a folder train/, found {', '.join(dataset.splits)}")
+    chosen = choose_recipe(args.recipe, _family(args), dataset).replace(
+        input_size=args.input_size and tuple(args.input_size), seed=args.seed
+    )
+    network = _network(args, chosen.recipe, dataset)  # what it refuses is refused before decoding
+    splits = load_splits(dataset, chosen.recipe, progress)
+    chosen = scaled(chosen, len(splits["train"]), args.epochs)
+    data = divide(splits, chosen.recipe, progress.line)
+    trainer = _trainer(args.out, network, chosen, data, progress)
     trainer.run(progress.trained)
-    test = _load(task, "test", progress) if has_split(task.data, "test") else None
-    if test is not None and test.classes != pictures.classes:
-        raise DataError(
-            f"{task.data}: expected the same classes in train and test, "
-            f"got {pictures.classes} and {test.classes}"
-        )
     origin = Origin(
-        name=task.out.resolve().name,
-        family=task.family,
-        data=f"{task.data.name}: {len(pictures)} pictures of {len(pictures.classes)} classes",
-        command=task.command,
+        name=args.out.resolve().name,
+        family=_family(args),
+        data=f"{dataset.name}: {len(splits['train'])} pictures of {len(dataset.classes)} classes",
+        command=_command(args),
     )
-    return finish_model(task.out, trainer, origin, pictures.classes, test)
+    return finish_model(args.out, trainer, origin, dataset.classes, data.test), data.skipped
 
 
-def _require_family(family: str) -> None:
-    """Refuse a misspelt family before minutes of decoding."""
-    from dart_stream.models import list_models
-
-    if family not in list_models():
-        raise ModelError(f"--arch: expected one of {', '.join(list_models())}, got {family!r}")
-
-
-def _load(task: _Task, split: str, progress: "TrainProgress") -> "Pictures":
-    from dart_stream.data import load_split
-
-    pictures = load_split(
-        task.data,
-        split,
-        size=task.recipe.input_size,
-        resize=task.recipe.resize,
-        on_decoded=progress.decoded,
-    )
-    if pictures.skipped:
-        progress.line(f"{split}: skipped {len(pictures.skipped)} damaged files")
-        for file in pictures.skipped:
-            progress.line(f"  {file.name}: {file.reason}")
-    return pictures
-
-
-def _trainer(task: _Task, pictures: "Pictures") -> "Trainer":
+def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "MultiExitNetwork":
     import torch
 
-    from dart_stream.data import stratified_split
-    from dart_stream.models import create_model
-    from dart_stream.training import LabelledImages, Trainer
+    from dart_stream.models import create_model, create_pretrained
 
-    recipe = task.recipe
+    # A training that goes on has its weights, and needs no connection for them.
+    fresh = not (args.out / "training" / "checkpoint.pt").exists()
+    create = create_pretrained if args.pretrained and fresh else create_model
     torch.manual_seed(recipe.seed)
-    network = create_model(
-        task.family,
-        num_classes=len(pictures.classes),
+    return create(
+        _family(args),
+        num_classes=len(dataset.classes),
         input_size=recipe.input_size,
         **recipe.model,
     )
-    train, validation = (
-        LabelledImages(
-            torch.from_numpy(pictures.images[part]), torch.from_numpy(pictures.labels[part])
-        )
-        for part in stratified_split(pictures.labels, recipe.validation, recipe.seed)
+
+
+def _trainer(
+    out: Path,
+    network: "MultiExitNetwork",
+    chosen: "ChosenRecipe",
+    data: "TrainingData",
+    progress: "TrainProgress",
+) -> "Trainer":
+    from dart_stream.training import Trainer
+
+    recipe = chosen.recipe
+    trainer = Trainer(
+        network,
+        recipe,
+        _labelled(data.train),
+        _labelled(data.validation),
+        out / "training",
+        class_weights=data.class_weights,
     )
-    return Trainer(network, recipe, train, validation, task.out / "training")
+    progress.line(
+        f"recipe: {chosen.origin}, {recipe.epochs} epochs of {trainer.steps_per_epoch} steps of "
+        f"{recipe.batch_size} pictures of {recipe.input_size[1]}x{recipe.input_size[0]} pixels"
+    )
+    if trainer.steps_done:
+        epochs, steps = divmod(trainer.steps_done, trainer.steps_per_epoch)
+        within = f" and {steps} steps" if steps else ""
+        progress.line(f"resuming after epoch {epochs} of {recipe.epochs}{within}")
+    return trainer
+
+
+def _labelled(pictures: "Pictures") -> "LabelledImages":
+    import torch
+
+    from dart_stream.training import LabelledImages
+
+    return LabelledImages(torch.from_numpy(pictures.images), torch.from_numpy(pictures.labels))
+
+
+def _family(args: argparse.Namespace) -> str:
+    arch: str = args.arch
+    return _FAMILY_ALIASES.get(arch, arch)
 
 
 def _command(args: argparse.Namespace) -> str:
     """The command as it can be typed elsewhere: names instead of this machine's folders."""
-    words = ["dart-stream", "train", "--arch", args.arch, "--data", args.data.name]
+    words = ["dart-stream", "train", "--arch", args.arch, "--data", Path(args.data).name]
     if args.recipe is not None:
         words += ["--recipe", args.recipe.name]
     if args.epochs is not None:
         words += ["--epochs", str(args.epochs)]
+    if args.input_size is not None:
+        words += ["--input-size", *map(str, args.input_size)]
+    if args.pretrained:
+        words += ["--pretrained"]
+    if args.seed is not None:
+        words += ["--seed", str(args.seed)]
     return shlex.join([*words, "--out", args.out.name])
 
 
-def _report(out: Path, finished: "FinishedModel") -> list[str]:
-    split = "test" if "test" in finished.info.figures else "validation"
-    figures = finished.info.figures[split]
-    policy = figures["policy"]
-    exits = " ".join(f"{share:.2%}" for share in figures["accuracy"])
-    low, high = figures["accuracy_ci95"][-1]
-    shares = " ".join(f"{share:.1%}" for share in policy["exits"])
-    return [
-        f"{out}: {len(figures['accuracy'])} exits, temperatures {finished.info.temperatures}",
-        (
-            f"{split} accuracy per exit, {figures['n']} pictures: {exits} "
-            f"(full depth 95 % interval {low:.2%} to {high:.2%})"
-        ),
-        (
-            f"with early exits: accuracy {policy['accuracy']:.2%}, "
-            f"{policy['macs_fraction']:.1%} of the MACs, "
-            f"disagreement {policy['disagreement']:.2%}, exits {shares}"
-        ),
-        *(
-            f"exit {index} is taken by less than 2 % of the validation pictures"
-            for index in finished.rare_exits
-        ),
-    ]
+def _interrupted(out: Path) -> str:
+    if (out / "training" / "checkpoint.pt").exists():
+        return "interrupted; the same command again goes on from the last checkpoint"
+    return "interrupted before the first checkpoint; the same command again starts anew"
+
+
+def _print_report(out: Path, model: "FinishedModel", skipped: int) -> None:
+    from rich.console import Console
+
+    from pipeline.cli.train_report import closing_lines, exit_table
+
+    console = Console(file=sys.stdout, highlight=False)
+    console.print(exit_table(model))
+    for line in closing_lines(out, model, skipped):
+        console.print(line, markup=False, soft_wrap=True)

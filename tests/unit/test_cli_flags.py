@@ -23,7 +23,10 @@ FLAGS = {
         "--repeats",
         "--out",
     ],
-    "train": ["--arch", "--data", "--out", "--recipe", "--epochs", "--quiet"],
+    "train": [
+        *["--arch", "--data", "--out", "--recipe", "--epochs", "--input-size", "--pretrained"],
+        *["--seed", "--data-root", "--quiet"],
+    ],
 }
 
 

@@ -1,16 +1,20 @@
-"""`dart-stream train` and `dart-stream models`, from the command line's arguments to files."""
+"""`dart-stream train`, from the command line's arguments to files."""
 
 import argparse
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from dart_stream.errors import DataError, ModelError
-from dart_stream.model_dir import list_zoo, load_network, read_info, read_policy
+from dart_stream.model_dir import load_network, read_info, read_policy
 from dart_stream.policies import policy_from_dict
-from pipeline.cli import models, train
+from dart_stream.training import Recipe, Trainer
+from pipeline.cli import train
+from pipeline.cli.train_recipe import ChosenRecipe, scaled
+from pipeline.errors import ConfigError
 
 RECIPE = """
 model: {widths: [4, 8], blocks: [1, 1], strides: [1, 2], first_inner: 4}
@@ -42,11 +46,11 @@ def data(tmp_path_factory):
 def run(data, tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE)
 
-    def execute(*extra, arch="dartnet", source=data):
+    def execute(*extra, arch="dartnet", source=data, recipe=tmp_path / "recipe.yaml"):
         parser = argparse.ArgumentParser()
         train.configure(parser)
-        words = ["--arch", arch, "--data", source, "--out", tmp_path / "model", *extra]
-        words += ["--recipe", tmp_path / "recipe.yaml", "--quiet"]
+        words = ["--arch", arch, "--data", source, "--out", tmp_path / "model", "--quiet", *extra]
+        words += [] if recipe is None else ["--recipe", recipe]
         return train.execute(parser.parse_args([str(word) for word in words]))
 
     return execute
@@ -63,8 +67,12 @@ def test_training_leaves_a_model_that_can_be_used(run, tmp_path, capsys):
     policy = read_policy(tmp_path / "model")
     policy_from_dict(policy["chosen"], num_exits=2, num_classes=3)
     out, err = capsys.readouterr()
-    assert "test accuracy per exit, 18 pictures" in out
+    assert "measured on 18 pictures of test; stopping early: accuracy" in out
+    assert len([line for line in out.splitlines() if " to " in line and "%" in line]) == 2
+    assert f"next:  dart-stream run --source 0 --set model.name={tmp_path / 'model'}" in out
     assert "epoch 2: loss" in err
+    assert "train: 36 pictures: 12 of each of 3 classes" in err
+    assert "validation has only 12 pictures" in err
 
 
 def test_same_command_again_trains_no_further_and_writes_the_same(run, tmp_path, capsys):
@@ -90,8 +98,6 @@ def test_description_names_no_folder_of_this_machine(run, data, tmp_path):
 
 
 def test_damaged_pictures_are_named(run, data, tmp_path, capsys):
-    import shutil
-
     shutil.copytree(data, tmp_path / "copy")
     (tmp_path / "copy" / "train" / "red" / "x.png").write_bytes(b"hello")
     run(source=tmp_path / "copy")
@@ -108,26 +114,174 @@ def test_output_that_holds_something_else_is_refused(run, tmp_path):
 
 
 def test_unknown_family_is_refused_before_any_decoding(run, tmp_path):
-    with pytest.raises(ModelError, match="--arch: expected one of dartnet, got 'vgg'"):
+    with pytest.raises(ModelError, match=r"--arch: expected one of default, .*dartnet.* got 'vgg'"):
         run(arch="vgg", source=tmp_path / "absent")
 
 
-def test_other_classes_in_test_are_refused(run, data, tmp_path):
-    import shutil
+def test_the_default_family_is_an_alias(run, tmp_path):
+    run("--epochs", "1", arch="default")
+    assert read_info(tmp_path / "model").architecture.family == "dartnet"
 
+
+def test_seed_and_input_size_stand_above_the_recipe(run, tmp_path):
+    run("--epochs", "1", "--seed", "7", "--input-size", "12", "8")
+    info = read_info(tmp_path / "model")
+    assert info.recipe["seed"] == 7
+    assert info.input_size == (12, 8)
+    assert "--input-size 12 8 --seed 7" in info.figures["conditions"]["command"]
+
+
+class Reached(Exception):  # noqa: N818 - it is no error
+    """The training would begin now."""
+
+
+@pytest.fixture
+def prepare(run, monkeypatch):
+    """Run up to the first step; gives the trainer."""
+    seen = []
+
+    def stop(trainer, _report):
+        seen.append(trainer)
+        raise Reached
+
+    monkeypatch.setattr(Trainer, "run", stop)
+
+    def execute(*extra, **options):
+        with pytest.raises(Reached):
+            run(*extra, **options)
+        return seen[-1]
+
+    return execute
+
+
+def test_unlike_classes_are_reported_and_weighted(prepare, data, tmp_path, capsys):
+    shutil.copytree(data, tmp_path / "copy")
+    for index in range(4, 16):
+        (tmp_path / "copy" / "train" / "red" / f"{index}.png").unlink()
+    blue, green, red = prepare(source=tmp_path / "copy")._class_weights
+    assert red > 3 * blue == 3 * green
+    err = capsys.readouterr().err
+    assert "train: 27 pictures: green 12, blue 12, red 3" in err
+    assert "rare ones weigh more in the loss: blue 0.75, green 0.75, red 2.99" in err
+
+
+def test_alike_classes_are_not_weighted(prepare):
+    assert prepare()._class_weights is None
+
+
+def test_pictures_in_two_splits_are_reported(prepare, data, tmp_path, capsys):
+    shutil.copytree(data, tmp_path / "copy")
+    shutil.copy(data / "train" / "red" / "0.png", tmp_path / "copy" / "test" / "red" / "twin.png")
+    prepare(source=tmp_path / "copy")
+    err = capsys.readouterr().err
+    assert "1 pictures of test are also in " in err
+    assert "test/red/twin.png = train/red/0.png" in err
+
+
+def test_a_folder_val_is_validated_on(prepare, data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    shutil.move(tmp_path / "copy" / "test", tmp_path / "copy" / "val")
+    trainer = prepare(source=tmp_path / "copy")
+    assert (len(trainer.train_part.labels), len(trainer.validation_part.labels)) == (48, 18)
+
+
+def test_a_class_too_small_to_be_divided_is_named(run, data, tmp_path):
+    shutil.copytree(data, tmp_path / "copy")
+    for index in range(1, 16):
+        (tmp_path / "copy" / "train" / "red" / f"{index}.png").unlink()
+    with pytest.raises(DataError, match="class red: expected at least 2 pictures"):
+        run(source=tmp_path / "copy")
+
+
+def test_without_a_recipe_settings_follow_the_number_of_pictures(prepare):
+    recipe = prepare(recipe=None).recipe
+    assert (recipe.epochs, recipe.batch_size, recipe.validation) == (200, 16, 0.2)
+    assert recipe.learning_rate == pytest.approx(0.2 * 16 / 256)
+    many = scaled(ChosenRecipe(Recipe(), "defaults", scales=True), 25_000, None).recipe
+    assert (many.epochs, many.batch_size, many.validation) == (24, 256, 0.1)
+    assert many.ema_decay == pytest.approx(1 - 1 / (0.05 * 24 * 97), abs=1e-6)
+
+
+def test_the_recipe_packaged_for_data_of_this_name_is_taken(prepare, data, tmp_path, capsys):
+    shutil.copytree(data, tmp_path / "cifar10")
+    prepare(recipe=None, source=tmp_path / "cifar10")
+    assert "recipe: packaged dartnet-cifar10.yaml" in capsys.readouterr().err
+
+
+def test_an_unknown_setting_names_the_nearest(run, tmp_path):
+    (tmp_path / "wrong.yaml").write_text("epoch: 3\n")
+    with pytest.raises(ConfigError, match=r"wrong.yaml: epoch: unknown key; .* 'epochs'"):
+        run(recipe=tmp_path / "wrong.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("epochs: many", "epochs"), ("[1, 2]", "object"), ("a: [", "in YAML"), (None, "No such file")],
+)
+def test_a_recipe_that_is_none_is_refused(run, tmp_path, text, message):
+    path = tmp_path / "wrong.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        run(recipe=path)
+
+
+def test_an_output_that_cannot_be_written_is_refused_before_decoding(run, tmp_path):
+    (tmp_path / "model").touch()
+    with pytest.raises(ModelError, match="expected a directory that can be written: "):
+        run(source=tmp_path / "absent")
+
+
+def test_weights_that_cannot_be_fetched_are_refused_before_decoding(run, monkeypatch, tmp_path):
+    asked = []
+
+    def offline(family, **config):
+        asked.append((family, config["num_classes"], config["input_size"]))
+        raise ModelError("pretrained weights cannot be downloaded")
+
+    monkeypatch.setattr("dart_stream.models.create_pretrained", offline)
+    with pytest.raises(ModelError, match="cannot be downloaded"):
+        run("--pretrained")
+    assert asked == [("dartnet", 3, (8, 8))]
+
+
+def test_a_training_that_goes_on_fetches_no_weights(run, monkeypatch, tmp_path):
+    run("--epochs", "1")
+    monkeypatch.setattr("dart_stream.models.create_pretrained", lambda *_: 1 / 0)
+    assert run("--epochs", "1", "--pretrained") == 0
+
+
+@pytest.mark.parametrize(
+    ("after_steps", "line"), [(0, "before the first checkpoint"), (5, "goes on from the last")]
+)
+def test_ctrl_c_says_in_one_line_how_to_go_on(
+    run, tmp_path, monkeypatch, capsys, after_steps, line
+):
+    steps = []
+    whole = Trainer._step
+
+    def step(trainer, *args):
+        if len(steps) == after_steps:
+            raise KeyboardInterrupt
+        steps.append(args)
+        return whole(trainer, *args)
+
+    monkeypatch.setattr(Trainer, "_step", step)
+    with pytest.raises(KeyboardInterrupt):
+        run()
+    assert line in capsys.readouterr().err.splitlines()[-1]
+    monkeypatch.setattr(Trainer, "_step", whole)
+    assert run() == 0
+    assert ("resuming after epoch 1 of 2" in capsys.readouterr().err) == (after_steps > 0)
+
+
+def test_other_classes_in_test_are_refused(run, data, tmp_path):
     shutil.copytree(data, tmp_path / "copy")
     shutil.rmtree(tmp_path / "copy" / "test" / "red")
-    with pytest.raises(DataError, match="expected the same classes in train and test"):
+    with pytest.raises(DataError, match="the same classes in 'train' and 'test', but only 'train'"):
         run(source=tmp_path / "copy")
 
 
 def test_no_epochs_are_refused(run):
     with pytest.raises(DataError, match="--epochs: expected at least 1, got 0"):
         run("--epochs", "0")
-
-
-def test_models_lists_every_zoo_model(capsys, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    assert models.execute(argparse.Namespace()) == 0
-    out = capsys.readouterr().out
-    assert all(name in out for name in list_zoo())
