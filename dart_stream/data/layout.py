@@ -115,14 +115,14 @@ def _notes(left_out: list[_Entry], beside: list[str]) -> Iterable[str]:
     pictures = [entry.name for entry in left_out if entry.is_picture]
     others = [entry.name for entry in left_out if not entry.is_picture]
     if beside:
-        yield f"ignored what lies beside the splits: {_some([name + '/' for name in beside])}"
+        yield f"folders beside the splits, ignored: {_some([name + '/' for name in beside])}"
     loose = [name for name in pictures if PurePosixPath(name).parts[0] not in beside]
     if loose:
-        yield f"ignored {len(loose)} pictures that lie in no class folder: {_some(loose)}"
+        yield f"pictures in no class folder, ignored: {len(loose)} ({_some(loose)})"
     if others:
         kinds = Counter(PurePosixPath(name).suffix.lower() or "no suffix" for name in others)
         listed = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(5))
-        yield f"ignored {len(others)} files of other kinds than pictures: {listed}"
+        yield f"files that are no pictures, ignored: {len(others)} ({listed})"
 
 
 def _some(names: list[str]) -> str:

@@ -24,7 +24,7 @@ def skipped_lines(split: str, pictures: Pictures) -> Iterator[str]:
     """The damaged files of a split by name, and why each was left out."""
     if not pictures.skipped:
         return
-    yield f"{split}: skipped {len(pictures.skipped)} damaged files"
+    yield f"damaged files in {split}, skipped: {len(pictures.skipped)}"
     for file in pictures.skipped[:_FILES_NAMED]:
         yield f"  {file.name}: {file.reason}"
     if len(pictures.skipped) > _FILES_NAMED:
@@ -60,13 +60,13 @@ def duplicate_lines(parts: dict[str, Pictures]) -> Iterator[str]:
         if same:
             pair = f"{pictures.names[same[0].other]} = {train.names[same[0].one]}"
             yield (
-                f"{len(same)} pictures of {split} are also in train, such as {pair}: "
+                f"pictures of {split} that are also in train: {len(same)}, such as {pair}; "
                 f"figures on {split} look better than they are"
             )
     twice = contradictions(train)
     if twice:
         pair = f"{train.names[twice[0].one]} and {train.names[twice[0].other]}"
-        yield f"{len(twice)} pictures are in two classes of train, such as {pair}"
+        yield f"pictures in two classes of train: {len(twice)}, such as {pair}"
 
 
 def exit_table(finished: "FinishedModel") -> Table:
@@ -101,7 +101,7 @@ def closing_lines(out: Path, finished: "FinishedModel", skipped: int) -> Iterato
     for index in finished.rare_exits:
         yield f"exit {index} is taken by less than 2 % of the validation pictures"
     if skipped:
-        yield f"{skipped} damaged files were skipped; they are named above"
+        yield f"damaged files skipped: {skipped}, named above"
     yield f"model: {out}"
     yield f"next:  dart-stream run --source 0 --set {shlex.quote('model.name=' + _name(out))}"
 

@@ -140,9 +140,9 @@ class TestLayout:
     def test_what_is_ignored_is_said(self):
         names = ["train/a/1.png", "train/a/1.heic", "train/b/1.png", "train/2.png", "old/c/1.png"]
         assert find_layout([*names, "README.md"]).notes == (
-            "ignored what lies beside the splits: old/",
-            "ignored 1 pictures that lie in no class folder: train/2.png",
-            "ignored 2 files of other kinds than pictures: .heic 1, .md 1",
+            "folders beside the splits, ignored: old/",
+            "pictures in no class folder, ignored: 1 (train/2.png)",
+            "files that are no pictures, ignored: 2 (.heic 1, .md 1)",
         )
 
     def test_classes_beside_a_test_folder_are_refused(self):

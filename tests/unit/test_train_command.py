@@ -102,7 +102,7 @@ def test_damaged_pictures_are_named(run, data, tmp_path, capsys):
     (tmp_path / "copy" / "train" / "red" / "x.png").write_bytes(b"hello")
     run(source=tmp_path / "copy")
     err = capsys.readouterr().err
-    assert "train: skipped 1 damaged files" in err
+    assert "damaged files in train, skipped: 1\n" in err
     assert "train/red/x.png" in err
 
 
@@ -174,7 +174,7 @@ def test_pictures_in_two_splits_are_reported(prepare, data, tmp_path, capsys):
     shutil.copy(data / "train" / "red" / "0.png", tmp_path / "copy" / "test" / "red" / "twin.png")
     prepare(source=tmp_path / "copy")
     err = capsys.readouterr().err
-    assert "1 pictures of test are also in " in err
+    assert "pictures of test that are also in train: 1, such as " in err
     assert "test/red/twin.png = train/red/0.png" in err
 
 
