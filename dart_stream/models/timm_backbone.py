@@ -60,13 +60,5 @@ def timm_backbone(
             channels last, such as Swin, need "token".
         options: more keyword arguments of the model, such as `{drop_path_rate: 0.1}`.
     """
-    import timm.layers
-
     network = _create(backbone, input_size, options or {}, num_classes=num_classes)
-    return with_exits(
-        network,
-        at,
-        input_size=input_size,
-        heads=heads,
-        opaque=timm.layers.get_notrace_modules(),  # type: ignore[attr-defined, no-untyped-call] # timm's own list of what cannot be traced, without types
-    )
+    return with_exits(network, at, input_size=input_size, heads=heads)

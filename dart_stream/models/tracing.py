@@ -9,6 +9,7 @@ dropout by function) are found by tracing both, and stay whole: they keep lookin
 
 import copy
 import inspect
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -50,12 +51,12 @@ def trace(backbone: nn.Module, opaque: Iterable[type[nn.Module]] = ()) -> Traced
         ModelError: it cannot be traced, or its own `forward` depends on the mode.
     """
     name = type(backbone).__name__
-    kept = (*opaque, *_WHOLE)
+    kept = (*opaque, *_WHOLE, *_untraceable_in_timm()[0])
     whole = _differing_scopes(name, backbone, kept)
     tracer = _Tracer(kept, whole)
     root = copy.deepcopy(backbone).eval()
     graph = _traced(name, tracer, root)
-    _drop_checks(name, graph)
+    _require_cuttable(name, graph)
     names = {path: node for path, node in tracer.returned.items() if path}
     for node in graph.nodes:
         if node.op == "call_function" and not _scope(node):
@@ -71,7 +72,7 @@ class _Tracer(fx.Tracer):
     """Remembers which node each module's output is."""
 
     def __init__(self, kept: ModuleTypes, whole: frozenset[str]) -> None:
-        super().__init__()
+        super().__init__(autowrap_functions=tuple(_untraceable_in_timm()[1]))
         self._kept = kept
         self._whole = whole
         self.returned: dict[str, fx.Node] = {}
@@ -116,17 +117,14 @@ def _traced(name: str, tracer: fx.Tracer, root: nn.Module) -> fx.Graph:
             "the modules that decide by data in `opaque`, or build MultiExitNetwork(stages, "
             "heads, ...) by hand"
         ) from error
+    _drop_unread(graph)
     return graph
 
 
 def _other_arguments(root: nn.Module) -> dict[str, Any]:
     """Return what the arguments after the pictures are when nobody gives them."""
     _pictures, *others = inspect.signature(root.forward).parameters.values()
-    return {
-        other.name: other.default
-        for other in others
-        if other.default is not other.empty or other.kind is other.POSITIONAL_OR_KEYWORD
-    }
+    return {other.name: other.default for other in others if other.default is not other.empty}
 
 
 def _differing_scopes(name: str, backbone: nn.Module, kept: ModuleTypes) -> frozenset[str]:
@@ -172,19 +170,41 @@ def _inside(path: str, outer: str) -> bool:
     return not outer or path.startswith(f"{outer}.")
 
 
-def _drop_checks(name: str, graph: fx.Graph) -> None:
+def _drop_unread(graph: fx.Graph) -> None:
     """Remove assertions, and what nobody reads once they are gone.
 
     Pictures have one size, which is tried out once; a check in a later stage would need the
     picture there.
     """
-    for node in reversed(list(graph.nodes)):
-        if node.users or node.op == "output" or node is next(iter(graph.nodes)):
-            continue
-        target = getattr(node.target, "__name__", str(node.target))
-        if target in {"setitem", "delitem"} or (target.endswith("_") and target[-2:] != "__"):
+    _pictures, *others = graph.nodes
+    for node in reversed(others):
+        if not node.users and node.op != "output" and not _changes_in_place(node):
+            graph.erase_node(node)
+
+
+def _require_cuttable(name: str, graph: fx.Graph) -> None:
+    others = graph.find_nodes(op="placeholder")[1:]
+    if others:
+        raise ModelError(f"{name}: expected a forward of one argument, it also needs {others}")
+    for node in graph.nodes:
+        if _changes_in_place(node) and not node.users:
             raise ModelError(
-                f"{name}: {node} changes a tensor in place and returns nothing that is read; a "
-                "graph cannot be cut around that: use what the operation returns"
+                f"{name}: {node} changes a tensor in place and nobody reads what it returns; a "
+                "graph cannot be cut around that: use the returned tensor"
             )
-        graph.erase_node(node)
+
+
+def _changes_in_place(node: fx.Node) -> bool:
+    target = getattr(node.target, "__name__", str(node.target))
+    is_method = node.op in {"call_method", "call_function"}
+    return is_method and (
+        target in {"setitem", "delitem"} or (target[-1:] == "_" and target[-2:] != "__")
+    )
+
+
+def _untraceable_in_timm() -> tuple[list[type[nn.Module]], list[Callable[..., Any]]]:
+    """Return timm's own lists of what torch.fx cannot follow; empty unless timm is in use."""
+    layers: Any = sys.modules.get("timm.layers")
+    if layers is None:
+        return [], []
+    return layers.get_notrace_modules(), layers.get_notrace_functions()

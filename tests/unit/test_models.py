@@ -1,79 +1,47 @@
-"""Contract of every registered family, and the cost that is counted for it."""
+"""The registry, the families' default networks, and the cost that is counted for them.
+
+What every family promises stands in tests/contracts/test_model_contract.py.
+"""
 
 import pytest
+import timm
 import torch
 from torch import nn
+from torchvision import models
 
 from dart_stream.errors import ModelError
 from dart_stream.models import (
     MultiExitNetwork,
     count_macs,
     create_model,
-    list_models,
+    create_pretrained,
     register,
 )
 
-TINY = {"dartnet": {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}}
+TINY = {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}
 
 
-def tiny(family, **config):
-    return create_model(
-        family, **{"num_classes": 3, "input_size": (16, 16), **TINY[family]} | config
-    )
+def tiny(**config):
+    return create_model("dartnet", **{"num_classes": 3, "input_size": (16, 16), **TINY} | config)
 
 
-def test_every_registered_family_has_a_tiny_configuration_to_be_tested_with():
-    assert list_models() == sorted(TINY)
-    assert len(list_models()) == 1
+def test_pictures_that_are_not_square_or_even_are_taken():
+    network = tiny(input_size=(17, 26)).eval()
+    assert network(torch.randn(2, 3, 17, 26))[-1].shape == (2, 3)
+    assert count_macs(network).plain() > 0
 
 
-@pytest.mark.parametrize("family", sorted(TINY))
-class TestEveryFamily:
-    def test_every_exit_answers_every_picture(self, family):
-        network = tiny(family).eval()
-        logits = network(torch.randn(5, 3, *network.input_size))
-        assert [tuple(each.shape) for each in logits] == [(5, 3)] * len(network.stages)
-
-    def test_stages_and_heads_run_one_by_one_give_the_same_answers(self, family):
-        network = tiny(family).eval()
-        x = torch.randn(2, 3, *network.input_size)
-        expected = network(x)
-        for stage, head, logits in zip(network.stages, network.heads, expected, strict=True):
-            x = stage(x)
-            assert torch.equal(head(x), logits)
-
-    def test_an_answer_does_not_depend_on_the_other_pictures_of_the_batch(self, family):
-        network = tiny(family).eval()
-        x = torch.randn(4, 3, *network.input_size)
-        for together, alone in zip(network(x), network(x[:1]), strict=True):
-            torch.testing.assert_close(together[:1], alone)
-
-    def test_pictures_that_are_not_square_or_even_are_taken(self, family):
-        network = tiny(family, input_size=(17, 26)).eval()
-        assert network(torch.randn(2, 3, 17, 26))[-1].shape == (2, 3)
-        assert count_macs(network).plain() > 0
-
-    def test_every_weight_learns(self, family):
-        network = tiny(family)
-        # The last normalisation of a block starts at zero, which hides what is before it.
-        for module in network.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                nn.init.ones_(module.weight)
-        sum(logits.square().sum() for logits in network(torch.randn(8, 3, 16, 16))).backward()
-        dead = [n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-        assert dead == []
-
-    def test_counting_leaves_the_network_alone(self, family):
-        network = tiny(family)
-        before = {name: value.clone() for name, value in network.state_dict().items()}
-        count_macs(network)
-        after = network.state_dict()
-        assert all(torch.equal(before[name], after[name]) for name in before)
-        assert network.training
+def test_counting_leaves_the_network_alone():
+    network = tiny()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    count_macs(network)
+    after = network.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert network.training
 
 
 def test_macs_are_those_counted_by_hand():
-    macs = count_macs(tiny("dartnet"))
+    macs = count_macs(tiny())
     stem = 8 * 8 * 4 * (4 * 4 * 3)
     first_block = 2 * (8 * 8 * 4 * (3 * 3 * 4))
     second_block = 4 * 4 * 8 * (3 * 3 * 4) + 4 * 4 * 8 * (3 * 3 * 8) + 4 * 4 * 8 * 4
@@ -84,32 +52,67 @@ def test_macs_are_those_counted_by_hand():
     assert macs.plain() == sum(macs.stages) + macs.heads[1]
 
 
-def test_default_network_keeps_its_budget():
-    network = create_model("dartnet")
+@pytest.mark.parametrize(
+    ("family", "first_share", "millions", "megabytes"),
+    [
+        ("dartnet", 0.15, (60, 70), 5),
+        ("alexnet", 0.12, (30, 45), 8),
+        ("resnet18", 0.15, (555, 556), 23),
+        ("vgg16", 0.15, (313, 314), 30),
+        ("levit", 0.30, (295, 310), 15),
+    ],
+)
+def test_default_networks_keep_their_budget(family, first_share, millions, megabytes):
+    network = create_model(family)
     macs = count_macs(network)
     assert len(network.heads) >= 3
-    assert macs.cumulative()[0] <= 0.15 * macs.plain()
-    assert 60e6 < macs.plain() < 70e6
-    assert 2 * sum(p.numel() for p in network.parameters()) <= 5e6
+    assert macs.cumulative()[0] <= first_share * macs.plain()
+    assert millions[0] * 1e6 < macs.plain() < millions[1] * 1e6
+    assert 2 * sum(p.numel() for p in network.parameters()) <= megabytes * 1e6
+    # Exits behind all the work only cost: the last but one leaves at least a quarter of it out.
+    assert macs.cumulative()[-2] < 0.75 * macs.plain()
 
 
 def test_unknown_family_is_refused_with_the_known_ones():
-    with pytest.raises(ModelError, match=r"expected one of dartnet, got 'resnet9000'"):
+    with pytest.raises(ModelError, match=r"expected one of alexnet, .*, got 'resnet9000'"):
         create_model("resnet9000")
 
 
 @pytest.mark.parametrize(
-    ("config", "reason"),
+    ("family", "config", "reason"),
     [
-        ({"depth": 3}, "unexpected keyword argument 'depth'"),
-        ({"widths": [4, 8, 8]}, "of one length, got 3, 2 and 2"),
-        ({"widths": [4, -8]}, "negative"),
-        ({"widths": ["a", "b"]}, "refuses its configuration"),
+        ("dartnet", {"depth": 3}, "unexpected keyword argument 'depth'"),
+        ("dartnet", {"widths": [4, 8, 8]}, "of one length, got 3, "),
+        ("dartnet", {"widths": ["a", "b", "c", "d"]}, "refuses its configuration"),
+        ("alexnet", {"widths": [8, 8]}, "expected 5 widths"),
+        ("alexnet", {"exits": 4}, "1 to 3 exits"),
+        ("resnet18", {"blocks": [1, 1]}, "expected 4 widths and 4 blocks, got 4 and 2"),
+        ("resnet18", {"stem": "tiny"}, "expected auto, small or large, got 'tiny'"),
+        ("vgg16", {"widths": [8]}, "as many widths as blocks, got 1 and 5"),
+        ("levit", {"variant": "levit_1"}, "expected one of levit_128s, .*, got 'levit_1'"),
+        ("levit", {"input_size": (60, 64)}, r"multiples of 16 pixels, got \[60, 64\]"),
+        ("torchvision", {"at": ["x"]}, "missing 1 required keyword-only argument: 'backbone'"),
+        (
+            "torchvision",
+            {"backbone": "resnet81", "at": ["layer1"]},
+            "expected a model of torchvision, got 'resnet81'; nearest: resnet18",
+        ),
+        ("timm", {"backbone": "hf-hub:a/b", "at": ["x"]}, "expected a model of timm"),
+        (
+            "timm",
+            {"backbone": "test_vit", "at": ["x"], "options": {"checkpoint_path": "/w.pt"}},
+            "options: 'checkpoint_path' is not taken: it would fetch weights",
+        ),
+        (
+            "torchvision",
+            {"backbone": "resnet18", "at": ["x"], "options": {"weights": "DEFAULT"}},
+            "options: 'weights' is not taken",
+        ),
     ],
 )
-def test_configuration_that_does_not_fit_is_refused(config, reason):
+def test_configuration_that_does_not_fit_is_refused(family, config, reason):
     with pytest.raises(ModelError, match=reason):
-        tiny("dartnet", **config)
+        create_model(family, **config)
 
 
 def test_a_family_name_is_taken_once():
@@ -122,3 +125,103 @@ def test_stages_without_a_head_each_are_refused():
         MultiExitNetwork(
             [nn.Identity(), nn.Identity()], [nn.Identity()], num_classes=2, input_size=(4, 4)
         )
+
+
+@pytest.mark.parametrize(("exits", "first_stage"), [(3, "conv1"), (2, "conv2"), (1, "all")])
+def test_alexnet_without_some_exits_is_the_same_backbone(exits, first_stage):
+    network = create_model("alexnet", exits=exits, widths=[4, 4, 4, 4, 4])
+    convolutions = [
+        sum(isinstance(m, nn.Conv2d) for m in stage.modules()) for stage in network.stages
+    ]
+    assert convolutions == {"conv1": [1, 1, 3], "conv2": [2, 3], "all": [5]}[first_stage]
+    assert len(network(torch.randn(2, 3, 28, 28))) == exits
+
+
+@pytest.fixture
+def offline_torchvision(monkeypatch):
+    """torchvision's models with weights drawn here, as if they had been downloaded."""
+    library = {}
+    for name in ("resnet18", "vgg16_bn"):
+        make = getattr(models, name)
+
+        def trained(*, weights=None, make=make, name=name):
+            assert weights is not None
+            torch.manual_seed(4)
+            library[name] = make(weights=None).eval()
+            return library[name]
+
+        monkeypatch.setattr(models, name, trained)
+    return library
+
+
+@torch.inference_mode()
+def test_a_pretrained_resnet_answers_like_the_library(offline_torchvision):
+    network = create_pretrained("resnet18", num_classes=1000, input_size=(64, 64), stem="large")
+    x = torch.randn(2, 3, 64, 64)
+    expected = offline_torchvision["resnet18"](x)
+    torch.testing.assert_close(network.eval()(x)[-1], expected)
+
+
+def test_a_pretrained_small_stem_takes_the_middle_of_the_kernel(offline_torchvision):
+    network = create_pretrained("resnet18")
+    library = offline_torchvision["resnet18"].state_dict()
+    own = network.state_dict()
+    assert torch.equal(own["stages.0.conv1.weight"], library["conv1.weight"][:, :, 2:5, 2:5])
+    deep = "layer4.1.conv2.weight"
+    assert torch.equal(own[f"stages.3.{deep}"], library[deep])
+
+
+def test_weights_of_another_width_are_refused(offline_torchvision):
+    with pytest.raises(
+        ModelError, match=r"'stages\.0.*expected shape .*the width, depth and input"
+    ):
+        create_pretrained("resnet18", widths=[32, 64, 128, 256])
+
+
+@torch.inference_mode()
+def test_pretrained_vgg_features_are_the_library_s(offline_torchvision):
+    network = create_pretrained("vgg16").eval()
+    x = torch.randn(1, 3, 32, 32)
+    expected = offline_torchvision["vgg16_bn"].features(x)
+    for stage in network.stages:
+        x = stage(x)
+    torch.testing.assert_close(x.flatten(), expected.flatten())
+
+
+def test_attention_biases_of_levit_are_interpolated_to_another_size(monkeypatch):
+    make = timm.create_model
+
+    def trained(name, *, pretrained=False, **config):
+        network = make(name, **config)
+        for parameter_name, parameter in network.named_parameters():
+            if pretrained and parameter_name.endswith("attention_biases"):
+                side = round(parameter.shape[1] ** 0.5)
+                rows = torch.linspace(0, 1, side)[:, None].expand(side, side)
+                parameter.data.copy_(rows.reshape(1, -1))
+        return network
+
+    monkeypatch.setattr(timm, "create_model", trained)
+    network = create_pretrained("levit", input_size=(96, 128))
+    biases = network.state_dict()["stages.0.stages.0.blocks.0.attn.attention_biases"]
+    grid = biases.reshape(-1, 6, 8)
+    torch.testing.assert_close(
+        grid[0], torch.linspace(0, 1, 6)[:, None].expand(6, 8), atol=0.05, rtol=0
+    )
+
+
+def test_weights_that_cannot_be_downloaded_are_named_in_one_line(monkeypatch):
+    def fail(*_arguments, **_keywords):
+        raise OSError("no route to host\nlong story")
+
+    monkeypatch.setattr(models, "resnet18", fail)
+    expected = (
+        r"^pretrained weights of 'resnet18' cannot be downloaded \(OSError: no route to host\); "
+        r"try again with a connection to the internet, or train without them$"
+    )
+    with pytest.raises(ModelError, match=expected):
+        create_pretrained("resnet18")
+
+
+def test_a_family_that_no_library_trained_says_so():
+    with pytest.raises(ModelError, match="'dartnet': no library has weights for it, only for levi"):
+        create_pretrained("dartnet")
