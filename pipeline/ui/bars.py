@@ -8,6 +8,9 @@ from rich.text import Text
 
 from pipeline.ui.theme import exit_glyph, exit_style
 
+MIN_BAR: Final = 8
+"""Columns in which the shares of four exits can still be told apart."""
+
 _LOWER: Final = " ▁▂▃▄▅▆▇█"
 
 

@@ -49,6 +49,21 @@ def side_by_side(left: Layout, right: Layout, left_width: int, gap: int) -> Layo
     return row
 
 
+def fit_widths(shares: Sequence[int], needs: Sequence[int]) -> list[int]:
+    """Columns that need less than their share give it to those that need more.
+
+    While all fit, nothing moves; what moves lies as far to the right as it can.
+    """
+    widths = list(shares)
+    for taker in reversed(range(len(widths))):
+        for giver in reversed(range(len(widths))):
+            spare, lack = widths[giver] - needs[giver], needs[taker] - widths[taker]
+            moved = max(min(spare, lack), 0)
+            widths[giver] -= moved
+            widths[taker] += moved
+    return widths
+
+
 def grid(*widths: int, right: Collection[int] = ()) -> Table:
     """Cells in columns of fixed widths, one space between, cut with an ellipsis.
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from pipeline.snapshot import Ledger, WorkerSnap
-from pipeline.ui.bars import bar
-from pipeline.ui.block import Block, grid
+from pipeline.ui.bars import MIN_BAR, bar
+from pipeline.ui.block import Block, fit_widths, grid
 from pipeline.ui.figures import count, percent, printable, short_count
 from pipeline.ui.theme import BAD, GOOD, LABEL, TREND, WARN, count_states, is_trouble, state_mark
 
@@ -37,7 +38,7 @@ def workers_block(workers: Sequence[WorkerSnap], ledger: Ledger, width: int, row
     table = grid(width)
     table.add_row(ledger_line(ledger))
     shown, rest = _select(workers, rows - 1)
-    widths = _widths(width)
+    widths = _widths(width, workers)
     cells = grid(*widths, right=(4, 5))
     for worker in shown:
         cells.add_row(*_row(worker, widths[3]))
@@ -47,12 +48,20 @@ def workers_block(workers: Sequence[WorkerSnap], ledger: Ledger, width: int, row
     return Block("frames and workers", table, rows)
 
 
-def _widths(width: int) -> list[int]:
+def _widths(width: int, workers: Sequence[WorkerSnap]) -> list[int]:
     """The busy bar takes what name and description leave."""
     fixed = [_STATE, _PERCENT, _REGIONS]
     left = max(width - sum(fixed) - 5, 3)
     name, description = min(max(left * 3 // 10, 1), 20), min(max(left * 5 // 10, 1), 48)
-    return [name, _STATE, description, left - name - description, _PERCENT, _REGIONS]
+    needs = [
+        max((cell_len(printable(worker.name)) for worker in workers), default=0),
+        max((cell_len(printable(worker.description)) for worker in workers), default=0),
+        MIN_BAR,
+    ]
+    if len(workers) > 1:
+        needs[0] = max(needs[0], cell_len("99 workers"))
+    name, description, busy = fit_widths([name, description, left - name - description], needs)
+    return [name, _STATE, description, busy, _PERCENT, _REGIONS]
 
 
 def _select(

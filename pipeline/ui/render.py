@@ -21,6 +21,9 @@ ROOMY_HEIGHT: Final = 36
 """From this size on, parts get frames."""
 _SPEED_ROWS: Final = 5
 _TREND_ROWS: Final = 5
+_MORE_TREND_ROWS: Final = 4
+_LOG_ROWS: Final = 8
+"""What the log has beyond these goes to the curves first."""
 _GAP: Final = 3
 
 
@@ -94,9 +97,14 @@ def _roomy(snapshot: Snapshot, width: int, height: int, history: History | None)
     """Parts in frames, with curves of the last minutes if there is a history."""
     inner, half = width - 4, width // 2
     middle = min(max(snapshot.num_exits + 2, _SPEED_ROWS), 10)
-    trends = [] if history is None else [boxed(trends_block(history, inner, _TREND_ROWS))]
-    used = 2 + 2 + (middle + 2) + len(trends) * (_TREND_ROWS + 2) + 2 + 2
+    trend_rows = 0 if history is None else _TREND_ROWS + 2
+    used = 2 + 2 + (middle + 2) + trend_rows + 2 + 2
     rows = share_rows(snapshot, height - used)
+    trends = []
+    if history is not None:
+        more = min(max(rows.messages - _LOG_ROWS, 0), _MORE_TREND_ROWS)
+        rows = rows._replace(messages=rows.messages - more)
+        trends = [boxed(trends_block(history, inner, _TREND_ROWS + more))]
     workers = workers_block(snapshot.workers, snapshot.ledger, inner, rows.workers)
     log = messages_block(snapshot.alarms, snapshot.log, inner, rows.messages)
     return [

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.text import Text
 
 from pipeline.snapshot import Ledger, SourceSnap
-from pipeline.ui.bars import stacked
-from pipeline.ui.block import Block, grid, heads
+from pipeline.ui.bars import MIN_BAR, stacked
+from pipeline.ui.block import Block, fit_widths, grid, heads
 from pipeline.ui.figures import (
     MISSING,
     duration,
@@ -26,13 +27,13 @@ _STATE, _FPS, _AGE, _QUEUE, _POSITION, _FRAMES = 12, 6, 7, 5, 9, 9
 def sources_block(sources: Sequence[SourceSnap], width: int, rows: int, *, lined: bool) -> Block:
     """`rows` lines with the heads, in `width` columns; `lined` heads stand for the title."""
     wide = width >= _WIDE
-    widths = _widths(width, wide=wide)
+    shown, rest = _select(sources, rows - 1)
+    widths = _widths(width, shown, wide=wide)
     right = (2, 3, 4, 5, 6) if wide else (2, 3, 4)
     table = grid(*widths, right=right)
     titles = ["sources" if lined else "name", "state", "fps", "age", "queue"]
     titles += ["position", "frames"] if wide else []
     table.add_row(*heads([*titles, "exits", "drops", "phase"], widths, right, lined=lined))
-    shown, rest = _select(sources, rows - 1)
     bar_width = widths[-3]
     for source in shown:
         table.add_row(*_row(source, bar_width, wide=wide))
@@ -43,12 +44,19 @@ def sources_block(sources: Sequence[SourceSnap], width: int, rows: int, *, lined
     return Block("sources", table, rows)
 
 
-def _widths(width: int, *, wide: bool) -> list[int]:
+def _widths(width: int, shown: Sequence[SourceSnap], *, wide: bool) -> list[int]:
     """Fixed columns first; what is left goes to name, exits, drops and phase."""
     fixed = [_STATE, _FPS, _AGE, _QUEUE, *((_POSITION, _FRAMES) if wide else ())]
     left = max(width - sum(fixed) - len(fixed) - 3, 4)
     exits, drops, phase = left * 8 // 36, left * 9 // 36, left * 7 // 36
-    return [left - exits - drops - phase, *fixed, exits, drops, phase]
+    needs = [
+        max(cell_len("sources"), *(cell_len(printable(source.name)) for source in shown), 0),
+        MIN_BAR,
+        max(cell_len("drops"), *(_drops(source.ledger).cell_len for source in shown), 0),
+        max(cell_len("phase"), *(cell_len(_phase(source)) for source in shown), 0),
+    ]
+    name, *others = fit_widths([left - exits - drops - phase, exits, drops, phase], needs)
+    return [name, *fixed, *others]
 
 
 def _select(sources: Sequence[SourceSnap], rows: int) -> tuple[list[SourceSnap], list[SourceSnap]]:
@@ -72,7 +80,11 @@ def _row(source: SourceSnap, bar_width: int, *, wide: bool) -> list[Text]:
     if wide:
         cells += [Text(duration(source.position_s)), Text(short_count(source.ledger.processed))]
     bar = stacked(source.exits, bar_width) if sum(source.exits) else Text(MISSING, LABEL)
-    return [*cells, bar, _drops(source.ledger), Text(printable(source.phase or ""))]
+    return [*cells, bar, _drops(source.ledger), Text(_phase(source))]
+
+
+def _phase(source: SourceSnap) -> str:
+    return printable(source.phase or "")
 
 
 def _rest_row(rest: list[SourceSnap], *, wide: bool) -> list[Text]:

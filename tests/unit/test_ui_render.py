@@ -210,6 +210,46 @@ def test_everything_of_a_usual_run_is_shown(size):
         assert part.strip() in text
 
 
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_long_phase_takes_the_room_that_others_do_not_need(size):
+    shift = "dark@4+gaussian_noise@3"
+    sources = [source("front", phase=shift), source("lot", phase="clean")]
+    text = draw(msgspec.structs.replace(usual(), sources=sources), *size)
+    row = next(line for line in text.split("\n") if "front" in line)
+    assert shift in row
+    assert "▓" in row
+
+
+def test_a_long_name_takes_the_room_that_others_do_not_need():
+    name = "gate-north-entrance-2"
+    text = draw(msgspec.structs.replace(usual(), sources=[source(name)]))
+    assert name in text
+
+
+def test_a_workers_description_takes_the_room_that_its_name_does_not_need():
+    about = "cpu bf16 (2.9x faster)"
+    text = draw(msgspec.structs.replace(usual(), workers=[worker("0", description=about)]))
+    assert about in text
+
+
+def test_curves_take_the_rows_that_a_short_log_does_not_need():
+    def curve_rows(height):
+        lines = draw(usual(), 160, height, with_history(usual())).split("\n")
+        top = next(i for i, line in enumerate(lines) if "─ last 5:00" in line)
+        return next(i for i, line in enumerate(lines[top:]) if line.startswith("╰")) - 1
+
+    assert curve_rows(36) == 5
+    assert curve_rows(50) == 9
+
+
+def test_columns_stay_where_they_are_while_all_fit():
+    rows = [
+        draw(msgspec.structs.replace(usual(), sources=[source(phase=phase)])).split("\n")[2]
+        for phase in (None, "clean", "dark@4")
+    ]
+    assert len({row.index("drops") for row in rows}) == 1
+
+
 def test_unknown_figures_are_dashes_and_never_zero():
     text = draw(empty())
     assert "power      not measured" in text
@@ -280,7 +320,7 @@ def test_curves_appear_only_with_a_history():
 def test_shapes_tell_the_exits_apart_without_colour():
     text = draw(usual(), color_system=None)
     row = next(line for line in text.split("\n") if line.startswith("front"))
-    assert [row.count(glyph) for glyph in "█▓▒░"] == [5, 2, 1, 1]
+    assert [row.count(glyph) for glyph in "█▓▒░"] == [4, 2, 1, 1]
     assert "\x1b" not in text
 
 
