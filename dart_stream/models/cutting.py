@@ -6,7 +6,6 @@ residual block, not inside it.
 
 import copy
 import difflib
-import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +16,7 @@ from torch import Tensor, fx
 from torch.utils.flop_counter import FlopCounterMode
 
 from dart_stream.errors import ModelError
-from dart_stream.models.tracing import TracedBackbone
+from dart_stream.models.tracing import TracedBackbone, changes_in_place
 
 _PROBE_BATCH = 5  # a prime, so that no window or token count is taken for it
 _NEARBY = 4
@@ -178,25 +177,23 @@ def _stage(flow: Flow, nodes: list[fx.Node], source: fx.Node, end: fx.Node) -> f
             copies[node] = graph.node_copy(node, copied)
     result = end.args[0] if end.op == "output" else end
     graph.output(fx.node.map_arg(result, copied))
-    for user in copies[source].users:
-        _keep_input(module, user, copies[source])
+    _keep_input(module, copies[source])
     graph.lint()
     return fx.GraphModule(module, graph, class_name="Stage").train(module.training)
 
 
-def _keep_input(module: fx.GraphModule, user: fx.Node, x: fx.Node) -> None:
-    """Make a stage's first steps leave its input alone: the head before it reads that too."""
+def _keep_input(module: fx.GraphModule, x: fx.Node) -> None:
+    """Copy a stage's input if its first steps would change it: the head before reads it too."""
+    if any(_changes_argument(module, user) for user in x.users):
+        with x.graph.inserting_after(x):
+            own = x.graph.call_method("clone", (x,))
+        x.replace_all_uses_with(own, delete_user_cb=lambda user: user is not own)
+
+
+def _changes_argument(module: fx.GraphModule, user: fx.Node) -> bool:
     if user.op == "call_module":
-        layer: Any = module.get_submodule(str(user.target))
-        if getattr(layer, "inplace", False):
-            layer.inplace = False
-    elif user.kwargs.get("inplace"):
-        user.kwargs = {**user.kwargs, "inplace": False}
-    elif user.args[0] is x and user.target in _IN_PLACE:
-        user.target = _IN_PLACE[user.target]
-
-
-_IN_PLACE: dict[Any, Any] = {operator.iadd: operator.add, operator.imul: operator.mul}
+        return bool(getattr(module.get_submodule(str(user.target)), "inplace", False))
+    return bool(user.kwargs.get("inplace")) or changes_in_place(user)
 
 
 def _refuse_shared_weights(name: str, parts: list[fx.GraphModule]) -> None:
@@ -241,8 +238,8 @@ class _Probe(fx.Interpreter):
                 reason = str(error).strip().partition("\n")[0]
                 raise ModelError(
                     f"{traced.name}: pictures [N, 3, {input_size[0]}, {input_size[1]}] do not "
-                    f"pass ({reason}); give the input_size it was built for, and in_chans=1 if "
-                    "it reads one channel"
+                    f"pass ({reason}); give the input_size it was built for and in_chans=1 if "
+                    "it reads one channel; no part may decide by the pixels"
                 ) from error
         return probe
 

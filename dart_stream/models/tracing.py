@@ -9,6 +9,7 @@ dropout by function) are found by tracing both, and stay whole: they keep lookin
 
 import copy
 import inspect
+import operator
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -22,6 +23,7 @@ from dart_stream.errors import ModelError
 ModuleTypes = tuple[type[nn.Module], ...]
 
 _WHOLE = (nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd)  # noqa: SLF001 - the only common bases; libraries derive from them
+_IN_PLACE = {operator.setitem, operator.iadd, operator.isub, operator.imul, operator.itruediv}
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,11 @@ def _traced(name: str, tracer: fx.Tracer, root: nn.Module) -> fx.Graph:
         LookupError,
         AssertionError,
     ) as error:
-        # Python that depends on data fails on symbolic values in whatever it does first.
+        # Python that depends on sizes or data fails on symbolic values in whatever it does first.
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(
             f"{name}: torch.fx cannot follow its forward ({type(error).__name__}: {reason}); name "
-            "the modules that decide by data in `opaque`, or build MultiExitNetwork(stages, "
+            "the modules that decide by sizes in `opaque`, or build MultiExitNetwork(stages, "
             "heads, ...) by hand"
         ) from error
     _drop_unread(graph)
@@ -178,7 +180,7 @@ def _drop_unread(graph: fx.Graph) -> None:
     """
     _pictures, *others = graph.nodes
     for node in reversed(others):
-        if not node.users and node.op != "output" and not _changes_in_place(node):
+        if not node.users and node.op != "output" and not changes_in_place(node):
             graph.erase_node(node)
 
 
@@ -187,19 +189,21 @@ def _require_cuttable(name: str, graph: fx.Graph) -> None:
     if others:
         raise ModelError(f"{name}: expected a forward of one argument, it also needs {others}")
     for node in graph.nodes:
-        if _changes_in_place(node) and not node.users:
+        if changes_in_place(node) and not node.users:
             raise ModelError(
                 f"{name}: {node} changes a tensor in place and nobody reads what it returns; a "
                 "graph cannot be cut around that: use the returned tensor"
             )
 
 
-def _changes_in_place(node: fx.Node) -> bool:
-    target = getattr(node.target, "__name__", str(node.target))
-    is_method = node.op in {"call_method", "call_function"}
-    return is_method and (
-        target in {"setitem", "delitem"} or (target[-1:] == "_" and target[-2:] != "__")
-    )
+def changes_in_place(node: fx.Node) -> bool:
+    """Tell whether an operation's name says that it changes its first argument."""
+    if node.op not in {"call_method", "call_function"}:
+        return False
+    if node.target in _IN_PLACE:
+        return True
+    name = getattr(node.target, "__name__", str(node.target))
+    return name.endswith("_") and not name.endswith("__")
 
 
 def _untraceable_in_timm() -> tuple[list[type[nn.Module]], list[Callable[..., Any]]]:
