@@ -1,10 +1,9 @@
 """Training of multi-exit networks: joint loss over all exits, resumable at every step."""
 
 from dart_stream.training.batches import LabelledImages
-from dart_stream.training.events import EpochRecord, StepProgress
+from dart_stream.training.events import EpochRecord, Remark, StepProgress, TrainingEvent
 from dart_stream.training.finish import FinishedModel, Origin, finish_model
 from dart_stream.training.loop import Trainer
-from dart_stream.training.losses import balanced_class_weights
 from dart_stream.training.recipe import Recipe, load_recipe
 
 __all__ = [
@@ -13,9 +12,10 @@ __all__ = [
     "LabelledImages",
     "Origin",
     "Recipe",
+    "Remark",
     "StepProgress",
     "Trainer",
-    "balanced_class_weights",
+    "TrainingEvent",
     "finish_model",
     "load_recipe",
 ]

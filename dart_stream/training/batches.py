@@ -52,7 +52,7 @@ class TrainingBatches:
         epoch, position = divmod(step, self.per_epoch)
         size = self._recipe.batch_size
         chosen = self._order_of(epoch)[position * size : (position + 1) * size]
-        torch.manual_seed(_seed(self._recipe.seed, "network", step))
+        torch.default_generator.manual_seed(_seed(self._recipe.seed, "network", step))
         images, erased = augmented_batch(
             self._part.images,
             chosen,

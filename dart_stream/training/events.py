@@ -26,4 +26,12 @@ class EpochRecord:
     duration_s: float
 
 
-OnProgress = Callable[[StepProgress | EpochRecord], None]
+@dataclass(frozen=True)
+class Remark:
+    """A line for whoever watches."""
+
+    text: str
+
+
+TrainingEvent = StepProgress | EpochRecord | Remark
+OnProgress = Callable[[TrainingEvent], None]

@@ -21,7 +21,8 @@ from dart_stream.errors import ModelError
 from dart_stream.models import MultiExitNetwork, count_macs
 from dart_stream.training.batches import LabelledImages, TrainingBatches
 from dart_stream.training.checkpoint import read_checkpoint, write_checkpoint
-from dart_stream.training.events import EpochRecord, OnProgress, StepProgress
+from dart_stream.training.curves import MATPLOTLIB_HINT, draw_curves, write_curves
+from dart_stream.training.events import EpochRecord, OnProgress, Remark, StepProgress
 from dart_stream.training.inference import exit_logits
 from dart_stream.training.losses import JointLoss
 from dart_stream.training.moving_average import moving_average
@@ -37,8 +38,8 @@ class Trainer:
     """Trains a network and can be stopped and started again at any moment.
 
     `directory` holds `checkpoint.pt` (replaced whole, within epochs and after each), `steps.jsonl`
-    (the loss of every step) and `log.jsonl` (one `EpochRecord` a line). A trainer made over a
-    directory with a checkpoint goes on from it.
+    (the loss of every step), `log.jsonl` (one `EpochRecord` a line) and the curves. A trainer made
+    over a directory with a checkpoint goes on from it.
 
     Args:
         network: with fresh or pretrained weights; it is trained in place.
@@ -46,8 +47,8 @@ class Trainer:
         train: pictures to learn from.
         validation: pictures that every epoch is judged by.
         directory: of the training's own files.
-        class_weights: factor on the loss of each class (`balanced_class_weights` for imbalanced
-            data), or None for equal ones.
+        class_weights: factor on the loss of each class (`dart_stream.data.class_weights` for
+            classes of unlike sizes), or None for equal ones.
         checkpoint_every_s: seconds of work that a kill may cost at most.
 
     Raises:
@@ -100,8 +101,11 @@ class Trainer:
         report = on_progress or (lambda _event: None)
         with TrainingLog(self.directory, self.steps_per_epoch, self._losses) as log:
             log.epochs(self.history)
+            write_curves(self.directory, self.history)
             for epoch in range(len(self.history), self.recipe.epochs):
                 self._run_epoch(epoch, log, report)
+        drawn = draw_curves(self.directory, self.history)
+        report(Remark(f"curves: {self.directory / 'curves.png'}" if drawn else MATPLOTLIB_HINT))
         return self.averaged_network().eval()
 
     def averaged_network(self) -> MultiExitNetwork:
@@ -135,15 +139,16 @@ class Trainer:
         self.history.append(record)
         self._save()
         log.epochs(self.history)
+        write_curves(self.directory, self.history)
         report(record)
 
     def _step(self, step: int, epoch: int) -> float:
+        self._optimizers.zero_grad()  # first, so that the forward pass can use the memory
         images, labels = self._batches(step)
         self._optimizers.set_rate(self._rate_factor(step))
         with self._arithmetic():
             logits = self.network(images)
         loss = self._loss(logits, labels, epoch)
-        self._optimizers.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizers.step()
         self._averaged.update_parameters(self.network)

@@ -83,18 +83,6 @@ class JointLoss:
         return torch.lerp(self._label_loss(logits, labels), distance, share)
 
 
-def balanced_class_weights(labels: Tensor, num_classes: int) -> list[float]:
-    """Weights inverse to how often a class occurs; their mean over the pictures is 1.
-
-    Args:
-        labels: class of each training picture, [N]; every class occurs.
-        num_classes: number of classes.
-    """
-    counts = torch.bincount(labels, minlength=num_classes).double()
-    weights: list[float] = (len(labels) / (num_classes * counts)).tolist()
-    return weights
-
-
 def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """KL divergence of softened answers times temperature^2, which keeps gradients in scale.
 

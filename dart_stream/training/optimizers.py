@@ -61,7 +61,10 @@ class Optimizers:
 
 
 def _sgd(parameters: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD that decays matrices and kernels only."""
+    """SGD that decays matrices and kernels only.
+
+    Not the fused one: it refuses weights that join in late, as the early heads do.
+    """
     shared = {"lr": recipe.learning_rate, "initial_lr": recipe.learning_rate}
     decayed = [p for p in parameters if p.ndim > 1]
     groups = [

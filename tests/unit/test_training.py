@@ -23,8 +23,8 @@ from dart_stream.training import (
     Recipe,
     StepProgress,
     Trainer,
-    balanced_class_weights,
     load_recipe,
+    loop,
 )
 from dart_stream.training.batches import TrainingBatches
 from dart_stream.training.losses import (
@@ -39,6 +39,12 @@ CONFIG = {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 
 RECIPE = Recipe(
     model=CONFIG, input_size=(8, 8), epochs=3, batch_size=8, shift=1, cutout=2, learning_rate=0.05
 )
+
+
+@pytest.fixture(autouse=True)
+def no_picture(monkeypatch):
+    """Drawing takes longer than these trainings; `test_training_curves` does it."""
+    monkeypatch.setattr(loop, "draw_curves", lambda directory, history: True)
 
 
 def coloured(count, seed):
@@ -59,9 +65,10 @@ def make_trainer(directory, recipe=RECIPE, **options):
 
 
 def run_to_the_end(trainer):
-    steps, epochs = [], []
-    trainer.run(lambda event: (steps if isinstance(event, StepProgress) else epochs).append(event))
-    return steps, epochs
+    events = []
+    trainer.run(events.append)
+    steps = [event for event in events if isinstance(event, StepProgress)]
+    return steps, [event for event in events if isinstance(event, EpochRecord)]
 
 
 class Killed(BaseException):
@@ -206,6 +213,20 @@ class TestResuming:
         torch.save({"identity": run_and_be_killed}, tmp_path / "checkpoint.pt")
         with pytest.raises(ModelError, match="expected a training checkpoint"):
             make_trainer(tmp_path)
+
+
+def test_end_of_the_run_says_where_the_curves_are(tmp_path):
+    events = []
+    make_trainer(tmp_path).run(events.append)
+    assert events[-1].text == f"curves: {tmp_path / 'curves.png'}"
+    assert json.loads((tmp_path / "curves.json").read_text())["epoch"] == [1, 2, 3]
+
+
+def test_end_of_the_run_says_how_to_get_curves_drawn(tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "draw_curves", lambda directory, history: False)
+    events = []
+    make_trainer(tmp_path).run(events.append)
+    assert "pip install 'dart-stream[report]'" in events[-1].text
 
 
 def test_training_learns_colours(tmp_path):
@@ -405,12 +426,6 @@ class TestLosses:
         expected = sum(w * (3 * e[0] + e[1]) / 4 for w, e in zip([0.5, 1], each, strict=True))
         found = self.loss(labels=labels, class_weights=[3.0, 1.0])
         torch.testing.assert_close(found, expected)
-
-    def test_balanced_weights_give_every_class_the_same_total(self):
-        labels = torch.tensor([0, 0, 0, 1])
-        weights = balanced_class_weights(labels, 2)
-        assert weights == pytest.approx([4 / 6, 2.0])
-        assert np.mean([weights[label] for label in labels]) == pytest.approx(1)
 
 
 class TestRecipe:
