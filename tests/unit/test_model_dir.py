@@ -369,7 +369,10 @@ def test_card_that_is_no_text_is_named(directory):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda b: b["architecture"].update(family="vgg"), r"expected one of .*dartnet.*, got 'vgg'"),
+        (
+            lambda b: b["architecture"].update(family="vgg"),
+            r"expected one of .*dartnet.*, got 'vgg'",
+        ),
         (lambda b: b["architecture"]["config"].update(depth=9), "unexpected keyword"),
         (
             lambda b: b["architecture"]["config"].update(num_classes=5),
