@@ -56,8 +56,8 @@ def main() -> None:
         print(f"\n`{model['model']}`{where}:\n\n{table(model)}")
     print(
         f"\n`{result['command']}`: {result['device']}, {result['host']['cores']} cores, "
-        f"torch threads {', '.join(map(str, result['threads']))}, torch {result['torch']}, medians of "
-        f"{result['n']} interleaved readings with 95 % intervals."
+        f"torch threads {', '.join(map(str, result['threads']))}, torch {result['torch']}, "
+        f"medians of {result['n']} interleaved readings with 95 % intervals."
     )
 
 
