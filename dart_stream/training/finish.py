@@ -13,21 +13,14 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from dart_stream.calibration import (
-    MIN_PICTURES,
-    Mask,
-    calibrated_probabilities,
-    fit_temperatures,
-    survivors,
-)
+from dart_stream.calibration import calibrated_probabilities, survivors
 from dart_stream.data import Pictures
 from dart_stream.data.augment import Normalisation
 from dart_stream.difficulty import fit_difficulty
 from dart_stream.macs import Macs
-from dart_stream.metrics import expected_calibration_error, wilson_interval
+from dart_stream.metrics import wilson_interval
 from dart_stream.model_dir import (
     Architecture,
     ModelInfo,
@@ -36,9 +29,13 @@ from dart_stream.model_dir import (
     write_model_dir,
 )
 from dart_stream.models import MultiExitNetwork, count_macs
-from dart_stream.platt import compare_calibrations
 from dart_stream.starting_policy import choose_thresholds, measure_policy, starting_policy
 from dart_stream.training.batches import LabelledImages
+from dart_stream.training.exit_calibration import (
+    ExitAnswers,
+    calibrate_exits,
+    calibration_error,
+)
 from dart_stream.training.inference import exit_logits
 from dart_stream.training.loop import Trainer
 
@@ -94,17 +91,20 @@ def finish_model(
     network = trainer.averaged_network().eval()
     network.load_state_dict(stored_state(network.state_dict()))
     macs = count_macs(network)
-    held_out = _Answers.of(network, trainer.normalise, trainer.validation_part)
-    temperatures, reached = _calibrate(held_out, macs)
-    thresholds = _choose(held_out.calibrated(temperatures), macs)
+    held_out = _answers(network, trainer.normalise, trainer.validation_part)
+    calibration = calibrate_exits(held_out, macs, max_disagreement=MAX_DISAGREEMENT)
+    temperatures = calibration.temperatures
+    thresholds = choose_thresholds(
+        held_out.calibrated(temperatures), macs, max_disagreement=MAX_DISAGREEMENT
+    )
     figures: dict[str, Any] = {
         "conditions": _conditions(origin.command),
-        "calibration": _calibration_figures(held_out, reached),
+        "calibration": {"split": "validation"} | calibration.figures,
         "validation": _figures(held_out, temperatures, thresholds, macs),
     }
     if test is not None:
         part = LabelledImages(torch.from_numpy(test.images), torch.from_numpy(test.labels))
-        reported = _Answers.of(network, trainer.normalise, part)
+        reported = _answers(network, trainer.normalise, part)
         figures["test"] = _figures(reported, temperatures, thresholds, macs)
     info = _describe(network, trainer, origin, classes, temperatures, figures)
     chosen_on = figures["validation"]["policy"]
@@ -112,41 +112,6 @@ def finish_model(
     write_model_dir(directory, info, network.state_dict(), policy)
     rare = [index for index, share in enumerate(chosen_on["exits"]) if share < MIN_EXIT_SHARE]
     return FinishedModel(info, policy, rare)
-
-
-def _calibrate(held_out: "_Answers", macs: Macs) -> tuple[list[float], Mask]:
-    """Temperatures of the exits, each fitted on the pictures that reach it; and which those are.
-
-    Who reaches an exit depends on thresholds, which need temperatures: a first fit on all pictures
-    gives those.
-    """
-    first = held_out.calibrated(fit_temperatures(held_out.logits, held_out.labels))
-    reached = survivors(first, _choose(first, macs))
-    return fit_temperatures(held_out.logits, held_out.labels, reached), reached
-
-
-def _choose(probabilities: NDArray[np.float64], macs: Macs) -> list[float]:
-    return choose_thresholds(probabilities, macs, max_disagreement=MAX_DISAGREEMENT)
-
-
-def _calibration_figures(held_out: "_Answers", reached: Mask) -> dict[str, Any]:
-    """What the temperatures were fitted on, and how they compare with Platt's sigmoid."""
-    enough = [bool(mask.sum() >= MIN_PICTURES) for mask in reached]
-    used = [
-        mask if large else np.ones_like(mask) for mask, large in zip(reached, enough, strict=True)
-    ]
-    comparisons = [
-        compare_calibrations(logits[mask], held_out.labels[mask])
-        for logits, mask in zip(held_out.logits, used, strict=True)
-    ]
-    return {
-        "split": "validation, each half judged by a fit on the other half",
-        "shipped": "temperature",
-        "fitted_on": ["survivors" if large else "all" for large in enough],
-        "survivors": [int(mask.sum()) for mask in reached],
-        "temperatures_on_all": fit_temperatures(held_out.logits, held_out.labels),
-        "exits": [_rounded(asdict(comparison)) for comparison in comparisons],
-    }
 
 
 def _describe(
@@ -173,26 +138,15 @@ def _describe(
     )
 
 
-@dataclass(frozen=True)
-class _Answers:
-    """Logits [exits, N, classes] and labels [N] of one split."""
-
-    logits: NDArray[np.float32]
-    labels: NDArray[np.int64]
-
-    @classmethod
-    def of(
-        cls, network: MultiExitNetwork, normalise: Normalisation, part: LabelledImages
-    ) -> "_Answers":
-        logits: Tensor = exit_logits(network, part.images, normalise)
-        return cls(logits.numpy(), part.labels.numpy())
-
-    def calibrated(self, temperatures: list[float]) -> NDArray[np.float64]:
-        return calibrated_probabilities(self.logits, temperatures)
+def _answers(
+    network: MultiExitNetwork, normalise: Normalisation, part: LabelledImages
+) -> ExitAnswers:
+    logits: Tensor = exit_logits(network, part.images, normalise)
+    return ExitAnswers(logits.numpy(), part.labels.numpy())
 
 
 def _figures(
-    answers: _Answers, temperatures: list[float], thresholds: list[float], macs: Macs
+    answers: ExitAnswers, temperatures: list[float], thresholds: list[float], macs: Macs
 ) -> dict[str, Any]:
     raw = calibrated_probabilities(answers.logits, [1.0] * len(temperatures))
     calibrated = answers.calibrated(temperatures)
@@ -204,37 +158,23 @@ def _figures(
         "n": len(answers.labels),
         "accuracy": [round(share, 5) for share in accuracy],
         "accuracy_ci95": [_interval(share, len(answers.labels)) for share in accuracy],
-        "ece_before": _calibration_error(raw, answers.labels, everyone),
-        "ece_after": _calibration_error(calibrated, answers.labels, everyone),
-        "ece_survivors_before": _calibration_error(raw, answers.labels, reached),
-        "ece_survivors_after": _calibration_error(calibrated, answers.labels, reached),
+        "ece_before": calibration_error(raw, answers.labels, everyone),
+        "ece_after": calibration_error(calibrated, answers.labels, everyone),
+        "ece_survivors_before": calibration_error(raw, answers.labels, reached),
+        "ece_survivors_after": calibration_error(calibrated, answers.labels, reached),
         "policy": _rounded(asdict(outcome)),
     }
-
-
-def _calibration_error(
-    probabilities: NDArray[np.float64], labels: NDArray[np.int64], reached: Mask
-) -> list[float | None]:
-    """ECE of each exit on the pictures that reach it; None where none does."""
-    return [
-        round(expected_calibration_error(exit_p[mask].max(1), right[mask]), 5)
-        if mask.any()
-        else None
-        for exit_p, right, mask in zip(
-            probabilities, probabilities.argmax(2) == labels, reached, strict=True
-        )
-    ]
 
 
 def _interval(share: float, trials: int) -> list[float]:
     return [round(bound, 5) for bound in wilson_interval(share, trials)]
 
 
-def _rounded(figures: Any) -> Any:
-    """The same with five decimals."""
-    if isinstance(figures, dict):
-        return {name: _rounded(value) for name, value in figures.items()}
-    return round(figures, 5) if isinstance(figures, float) else figures
+def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: round(value, 5) if isinstance(value, float) else value
+        for name, value in figures.items()
+    }
 
 
 def _conditions(command: str) -> dict[str, Any]:
