@@ -136,6 +136,7 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     data = divide(splits, chosen.recipe, progress.line)
     trainer = _trainer(args.out, network, chosen, data, progress)
     trainer.run(progress.trained)
+    progress.line("choosing temperatures and thresholds on validation, then measuring")
     origin = Origin(
         name=args.out.resolve().name,
         family=_family(args),

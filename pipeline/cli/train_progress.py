@@ -63,19 +63,23 @@ class TrainProgress:
             self._bar.stop()
 
     def line(self, text: str) -> None:
-        """Print a line above the bar."""
+        """Print a line above the bar; what a file's name might do to the terminal is spelt out."""
         console = self._bar.console if self._bar is not None else self._console
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        console.print(shown, markup=False, highlight=False, soft_wrap=True)
 
     def decoded(self, done: int, total: int) -> None:
         """Show how many pictures are in memory."""
+        if done == total:
+            self.line(f"decoded {total} pictures")
         if self._bar is None:
-            if done == total:
-                self.line(f"decoded {total} pictures")
             return
-        if self._decoding is None or self._bar.tasks[self._decoding].finished:
+        if self._decoding is None:
             self._decoding = self._bar.add_task("decoding", total=total, note="")
         self._bar.update(self._decoding, completed=done)
+        if done == total:
+            self._bar.remove_task(self._decoding)
+            self._decoding = None
 
     def trained(self, event: TrainingEvent) -> None:
         """Show a step, what an epoch reached, or a remark."""

@@ -57,6 +57,7 @@ def pictures(tmp_path):
     whole = (kitchen / "1 ü.jpeg").read_bytes()
     (kitchen / "cut short.jpg").write_bytes(whole[: len(whole) // 2])
     (kitchen / "empty.png").touch()
+    (kitchen / "\x1b[31mred.png").touch()
     (kitchen / "renamed.jpg").write_bytes(b"this is a letter")
     (kitchen / "gone.jpg").symlink_to("nowhere.jpg")
     (kitchen / "scan.png").write_bytes(photo((200, 0, 0), (20, 20), "I;16", "PNG", generator))
@@ -80,9 +81,10 @@ def test_a_troubled_folder_becomes_a_model_that_runs(pictures, clip, tmp_path, c
     assert main([*words, "--epochs", "2"]) == 0
     answer, said = capsys.readouterr()
     for expected in (
-        "damaged files in train, skipped: 4\n",
+        "damaged files in train, skipped: 5\n",
         "  Küche/cut short.jpg: image file is truncated",
         "  Küche/empty.png: empty file\n",
+        "  Küche/\\x1b[31mred.png: empty file\n",
         "  Küche/gone.jpg: No such file or directory\n",
         "  Küche/renamed.jpg: not a picture in a known format\n",
         "pictures in no class folder, ignored: 1 (loose.jpg)\n",
@@ -93,7 +95,7 @@ def test_a_troubled_folder_becomes_a_model_that_runs(pictures, clip, tmp_path, c
         "recipe: defaults, 2 epochs of 2 steps of 16 pictures of 32x32 pixels\n",
     ):
         assert expected in said
-    assert "damaged files skipped: 4, named above" in answer
+    assert "damaged files skipped: 5, named above" in answer
     assert f"--set model.name={model}" in answer
     info = read_info(model)
     assert info.classes == sorted(COLOURS)
