@@ -69,6 +69,40 @@ class DependsOnBatch(nn.Module):
         return y * 2 if isinstance(x, torch.Tensor) and type(x) is torch.Tensor else y
 
 
+class Functional(nn.Module):
+    """A normalisation called as a function, as libraries do that add the rectifier to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.bn = nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        bn = self.bn
+        torch._assert(x.ndim == 4, "expected pictures")
+        x = nn.functional.batch_norm(
+            self.conv(x), bn.running_mean, bn.running_var, bn.weight, bn.bias, False, 0.1, bn.eps
+        )
+        return torch.relu(x)
+
+
+class Tokens(nn.Module):
+    """Normalises tokens as LeViT does, and adds biases picked out of its weights."""
+
+    def __init__(self, *, end=1):
+        super().__init__()
+        self.linear = nn.Linear(5, 4, bias=False)
+        self.bn = nn.BatchNorm1d(4)
+        self.biases = nn.Parameter(torch.randn(7, 4))
+        self.register_buffer("picked", torch.tensor([[0, 3, 6], [1, 1, 2]]))
+        self.end = end
+
+    def forward(self, x):
+        x = x.flatten(1, self.end)
+        y = self.linear(x)
+        return self.bn(y.flatten(0, 1)).reshape_as(y) + self.biases[self.picked].mean((0, 1))
+
+
 IMAGE = torch.randn(2, 3, 6, 5, generator=torch.Generator().manual_seed(0))
 ROW = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
 
@@ -93,6 +127,16 @@ ROW = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
             IMAGE,
             (0, 1),
         ),
+        (
+            nn.Sequential(
+                nn.Conv2d(3, 4, 1), nn.Identity(), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.ReLU()
+            ),
+            IMAGE,
+            (1, 1),
+        ),
+        (nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 4)), ROW, (1, 1)),
+        (Functional(), IMAGE, (1, 1)),
+        (Tokens(end=2), IMAGE, (1, 1)),
         (Residual(), IMAGE, (1, 2)),
         (UsedTwice(), IMAGE, (0, 1)),
         (DependsOnData(), IMAGE, (0, 1)),
@@ -110,6 +154,22 @@ def test_the_answer_stays_and_the_counts_tell_what_was_folded(module, example, c
     assert remaining == folded.total - folded.folded
     with torch.inference_mode():
         torch.testing.assert_close(folded.module(example), module(example), atol=1e-5, rtol=1e-4)
+
+
+def test_what_depends_on_weights_alone_is_computed_once():
+    module = randomise(Tokens(end=2))
+    traced = fold_batch_norm(module, IMAGE).module
+    (node,) = traced.graph.find_nodes(op="get_attr")
+    constant = getattr(traced, node.target)
+    assert torch.equal(constant, module.biases[module.picked])
+    assert not constant.requires_grad
+
+
+def test_in_inference_nothing_is_dropped_or_checked():
+    module = nn.Sequential(nn.Dropout(0.5), Functional(), nn.Identity(), nn.Dropout2d(0.5))
+    traced = fold_batch_norm(module, IMAGE).module
+    assert {type(part) for part in traced.modules()} & {nn.Dropout, nn.Identity} == set()
+    assert all(node.target is not torch._assert for node in traced.graph.nodes)
 
 
 def test_the_module_given_is_left_as_it_was():

@@ -3,6 +3,8 @@
 What every family promises stands in tests/contracts/test_model_contract.py.
 """
 
+from pathlib import Path
+
 import pytest
 import timm
 import torch
@@ -17,6 +19,7 @@ from dart_stream.models import (
     create_pretrained,
     register,
 )
+from dart_stream.training import load_recipe
 
 TINY = {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}
 
@@ -225,3 +228,23 @@ def test_weights_that_cannot_be_downloaded_are_named_in_one_line(monkeypatch):
 def test_a_family_that_no_library_trained_says_so():
     with pytest.raises(ModelError, match="'dartnet': no library has weights for it, only for levi"):
         create_pretrained("dartnet")
+
+
+RECIPES = sorted(
+    path
+    for family in ("alexnet", "resnet18", "vgg16", "levit")
+    for path in (Path(__file__).parents[2] / "configs" / "train").glob(f"{family}-*.yaml")
+)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_s_network_can_be_built(path):
+    recipe = load_recipe(path)
+    family = path.stem.partition("-")[0]
+    network = create_model(family, input_size=recipe.input_size, **recipe.model)
+    assert count_macs(network).plain() > 0
+    assert recipe.cutout < min(recipe.input_size) / 2
+
+
+def test_every_family_of_the_paper_has_a_recipe():
+    assert len(RECIPES) == 4
