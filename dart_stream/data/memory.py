@@ -5,8 +5,9 @@ from typing import Final
 
 from dart_stream.errors import DataError
 
-_USABLE_SHARE: Final = 0.7
-"""Of the machine's memory; the rest is for the network, its activations and everybody else."""
+_USABLE_SHARE: Final = 0.4
+"""Of the machine's memory: pictures are there twice while a validation part is cut off them, and the
+network and everybody else need some too."""
 
 
 def require_memory(pictures: int, size: tuple[int, int]) -> None:

@@ -106,9 +106,12 @@ def _require_free(out: Path) -> None:
                 f"--out {out}: expected a new or empty directory, or one with a training to "
                 "resume; it holds something else, choose another"
             )
+        is_new = not out.exists()
         out.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=out):
             pass
+        if is_new:
+            out.rmdir()  # nothing is left behind if the data is refused
     except OSError as error:
         raise ModelError(
             f"--out {out}: expected a directory that can be written: {error.strerror}"
@@ -134,13 +137,14 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     splits = load_splits(dataset, chosen.recipe, progress)
     chosen = scaled(chosen, len(splits["train"]), args.epochs)
     data = divide(splits, chosen.recipe, progress.line)
+    pictures = len(splits.pop("train"))  # `data` has its own copy of them
     trainer = _trainer(args.out, network, chosen, data, progress)
     trainer.run(progress.trained)
     progress.line("choosing temperatures and thresholds on validation, then measuring")
     origin = Origin(
         name=args.out.resolve().name,
         family=_family(args),
-        data=f"{dataset.name}: {len(splits['train'])} pictures of {len(dataset.classes)} classes",
+        data=f"{dataset.name}: {pictures} pictures of {len(dataset.classes)} classes",
         command=_command(args),
     )
     return finish_model(args.out, trainer, origin, dataset.classes, data.test), data.skipped

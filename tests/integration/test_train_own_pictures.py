@@ -124,3 +124,4 @@ def test_data_that_is_none_is_one_line_and_status_two(tmp_path, capsys, make, me
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+    assert not (tmp_path / "m").exists()
