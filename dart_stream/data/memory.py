@@ -6,7 +6,7 @@ from typing import Final
 from dart_stream.errors import DataError
 
 _USABLE_SHARE: Final = 0.4
-"""Of the machine's memory: pictures are there twice while a validation part is cut off them, and the
+"""Of the machine's memory: pictures are there twice while a validation part is cut off, and the
 network and everybody else need some too."""
 
 
