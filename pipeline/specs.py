@@ -30,6 +30,8 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     """Height and width of a crop."""
     resize: Literal["letterbox", "stretch"]
     decode_threads: int = 1
+    credits: int = 1
+    """Frames it may have in the pipeline."""
     resume_frame: int | None = None
     """Last frame that was accepted; None starts at the beginning."""
     resume_pts_s: float = 0.0

@@ -11,9 +11,9 @@ from pipeline.messages import Counters
 
 _BLOCK_CAPACITY = 16
 """Frames decoded ahead where nothing is dropped; a file that sends groups may be ahead further."""
-_GROUPS_AHEAD = 4
+_GROUPS_AHEAD = 2
 _LIVE_CAPACITY = 8
-_GROUP_AGE_NS = 20_000_000
+_GROUP_AGE_NS = 150_000_000
 """No frame waits longer for others to travel with it."""
 
 

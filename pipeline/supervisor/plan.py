@@ -23,9 +23,12 @@ from pipeline.stages.hub import HubPlan
 
 _PAPER_SENSITIVITY = 0.3
 _CREDITS = 8
-_MAX_WAITING_CREDITS = 64
 _WAITING_FRAMES = 128
-"""Of all files that wait together: enough for large batches, few enough to drain in seconds."""
+"""Of a file that waits: enough for large batches, few enough to drain in seconds.
+
+One or two have so many each; more share them, because their frames make large batches together and
+should advance together.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,8 @@ def _credits_of(config: PipelineConfig) -> dict[str, int]:
     if config.runtime.credits is not None:
         return dict.fromkeys(config.sources, config.runtime.credits)
     waiting = {name for name, source in config.sources.items() if open_reader(source).can_wait}
-    share = _WAITING_FRAMES // max(1, len(waiting))
-    each = min(max(share, _CREDITS), _MAX_WAITING_CREDITS)
+    share = _WAITING_FRAMES // (1 if len(waiting) <= 2 else len(waiting))
+    each = max(share, _CREDITS)
     return {name: each if name in waiting else _CREDITS for name in config.sources}
 
 

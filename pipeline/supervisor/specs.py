@@ -76,6 +76,7 @@ class SpecFactory:
             input_size=self._plan.model.input_size,
             resize=self._plan.model.resize,
             decode_threads=self._plan.decode_threads,
+            credits=source.credits,
             resume_frame=None if point is None else point.frame,
             resume_pts_s=0.0 if point is None else point.pts_s,
             regions_before=source.regions_accepted,

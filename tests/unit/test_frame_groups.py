@@ -64,8 +64,8 @@ def test_a_group_is_ripe_when_it_is_full_or_fills_the_hubs_room():
 def test_a_frame_that_has_waited_travels_alone():
     buffer = FrameBuffer("block", group=4)
     buffer.put(Picture(0, captured_mono_ns=1_000_000_000))
-    assert not buffer.is_ripe(1_010_000_000, 8)
-    assert buffer.is_ripe(1_030_000_000, 8)
+    assert not buffer.is_ripe(1_100_000_000, 8)
+    assert buffer.is_ripe(1_200_000_000, 8)
 
 
 def test_the_last_frames_need_not_be_a_group():

@@ -79,7 +79,7 @@ def test_only_a_file_at_its_own_speed_can_wait(source, can_wait):
     assert open_reader(SourceConfig(**source)).can_wait is can_wait
 
 
-@pytest.mark.parametrize(("files", "each"), [(1, 64), (2, 64), (4, 32), (10, 12), (40, 8)])
+@pytest.mark.parametrize(("files", "each"), [(1, 128), (2, 128), (4, 32), (10, 12), (40, 8)])
 def test_files_share_what_may_wait_and_cameras_keep_their_few(files, each):
     sources = {f"file{number}": SourceConfig(uri="a.mp4") for number in range(files)}
     camera = SourceConfig(uri="rtsp://camera/stream")
