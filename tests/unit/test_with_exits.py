@@ -1,6 +1,8 @@
 """Exits on one's own backbone: where it can be cut, what is refused, and that nothing changes."""
 
 import copy
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -351,3 +353,12 @@ def test_each_exit_may_have_its_own_head():
 def test_the_mean_over_a_grid_is_the_adaptive_one(size, grid):
     x = torch.randn(2, 4, *size)
     torch.testing.assert_close(mean_over_grid(x, grid), functional.adaptive_avg_pool2d(x, grid))
+
+
+def test_the_documented_example_runs(capsys):
+    page = Path(__file__).parents[2] / "docs" / "models.md"
+    (code,) = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    found = {}
+    exec(code, found)  # our own page
+    assert found["full"].shape == (8, 10)
+    assert "features.3" in capsys.readouterr().out
