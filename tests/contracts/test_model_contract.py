@@ -232,6 +232,17 @@ def test_survivors_answer_as_they_do_among_the_others(engine, network):
     np.testing.assert_allclose(decisions.confidence, chosen, atol=1e-5)
 
 
+def test_an_audited_picture_keeps_its_answer_and_runs_to_full_depth(engine, network):
+    images, early = pixels(network, 5), (0.0, *[None] * (len(network.stages) - 2))
+    audit = np.array([False, True, False, False, True])
+    answers = engine.all_exits(images)
+    decisions = engine.run(images, np.zeros(5, np.float32), FixedPolicy(thresholds=early), audit)
+    assert set(decisions.exit) == {0}
+    np.testing.assert_allclose(decisions.confidence, answers[:, 0].max(axis=1), atol=1e-5)
+    full = answers[audit, -1].max(axis=1)
+    np.testing.assert_allclose(decisions.full_confidence[audit], full, atol=1e-5)
+
+
 @pytest.mark.parametrize(("precision", "tolerance"), [("fp32", 1e-4), ("bf16", 0.05)])
 def test_the_engine_answers_like_the_network(network, macs, precision, tolerance):
     images = pixels(network, 4)
