@@ -4,9 +4,9 @@ Reference: own design, made of the residual blocks of He et al., "Deep Residual 
 Image Recognition", 2016, with the stride-2 shortcut pooled as in He, T. et al., "Bag of Tricks",
 2019, and the last normalisation of a block starting at zero (Goyal et al., 2017).
 
-A 4x4 stride-2 stem halves the picture at once: narrow layers at full resolution cost more time
-than their MACs say. The first block is a bottleneck, so that the first exit stays below an eighth
-of the whole; heads pool with a mean, because a maximum costs as much time as half a stage.
+The stem halves the picture behind one narrow layer at most: layers at full resolution cost more
+time than their MACs say. The first block is a bottleneck, so that the first exit stays below an
+eighth of the whole; heads pool with a mean, because a maximum costs as much time as half a stage.
 """
 
 from collections.abc import Sequence
@@ -57,6 +57,8 @@ class DartNet(MultiExitNetwork):
     Args:
         num_classes: number of classes, at least 2.
         input_size: (height, width) in pixels, each at least 8.
+        stem_width: channels of a 3x3 convolution at full resolution before the picture is halved;
+            0 halves it at once, by a 4x4 convolution.
         widths: channels of each stage's output.
         blocks: residual blocks of each stage.
         strides: stride of each stage's first block, 1 or 2.
@@ -70,6 +72,7 @@ class DartNet(MultiExitNetwork):
         *,
         num_classes: int = 10,
         input_size: Sequence[int] = (32, 32),
+        stem_width: int = 0,
         widths: Sequence[int] = (48, 128, 128, 224),
         blocks: Sequence[int] = (1, 1, 1, 2),
         strides: Sequence[int] = (1, 2, 1, 2),
@@ -88,7 +91,7 @@ class DartNet(MultiExitNetwork):
             inner = first_inner if index == 0 else out
             chain = [ResidualBlock(channels, out, inner=inner, stride=stride)]
             chain += [ResidualBlock(out, out, inner=inner) for _ in range(count - 1)]
-            stages.append(nn.Sequential(*(_stem(out) if index == 0 else []), *chain))
+            stages.append(nn.Sequential(*(_stem(stem_width, out) if index == 0 else []), *chain))
             channels = out
         heads = [
             PooledHead(out, num_classes, grid=first_grid if index == 0 else 1)
@@ -97,10 +100,19 @@ class DartNet(MultiExitNetwork):
         super().__init__(stages, heads, num_classes=num_classes, input_size=(height, width))
 
 
-def _stem(channels: int) -> list[nn.Module]:
-    """Halve the picture; with 48 channels or more nothing is lost (4 * 4 * 3 = 48)."""
+def _stem(stem_width: int, channels: int) -> list[nn.Module]:
+    """Halve the picture; with 48 channels or more a 4x4 layer loses nothing (4 * 4 * 3 = 48)."""
+    if not stem_width:
+        return _layer(3, channels, size=4, stride=2)
     return [
-        nn.Conv2d(3, channels, 4, stride=2, padding=1, bias=False),
-        nn.BatchNorm2d(channels),
+        *_layer(3, stem_width, size=3, stride=1),
+        *_layer(stem_width, channels, size=3, stride=2),
+    ]
+
+
+def _layer(channels: int, out_channels: int, *, size: int, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(channels, out_channels, size, stride=stride, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
         nn.ReLU(),
     ]
