@@ -4,7 +4,15 @@ A new family is a file in this folder with a `@register`ed class or function tha
 `MultiExitNetwork`, and a line of import below.
 """
 
-from dart_stream.models import levit, resnet18, timm_backbone, torchvision_backbone, vgg16
+from dart_stream.models import (
+    dartnet_64,
+    dartnet_tiny,
+    levit,
+    resnet18,
+    timm_backbone,
+    torchvision_backbone,
+    vgg16,
+)
 from dart_stream.models.alexnet import AlexNet
 from dart_stream.models.cutting import CutPoint
 from dart_stream.models.dartnet import DartNet
@@ -23,6 +31,8 @@ __all__ = [
     "create_model",
     "create_pretrained",
     "cut_points",
+    "dartnet_64",
+    "dartnet_tiny",
     "levit",
     "list_models",
     "register",

@@ -59,6 +59,8 @@ def test_macs_are_those_counted_by_hand():
     ("family", "first_share", "millions", "megabytes"),
     [
         ("dartnet", 0.15, (60, 70), 5),
+        ("dartnet-tiny", 0.15, (10, 12), 1),
+        ("dartnet-64", 0.12, (60, 70), 5),
         ("alexnet", 0.12, (30, 45), 8),
         ("resnet18", 0.15, (555, 556), 23),
         ("vgg16", 0.15, (313, 314), 30),
