@@ -1,5 +1,6 @@
 """What a training run is made of, read from YAML."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -99,10 +100,21 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         if self.backbone_epochs > self.epochs:
             raise ValueError(
                 f"expected backbone_epochs within the {self.epochs} epochs, "
-                f"got {self.backbone_epochs}"
+                f"got {self.backbone_epochs}; lower it in the recipe"
             )
         if self.exit_weights is not None and self.exit_weights[-1] == 0:
             raise ValueError("expected a last exit weight above 0, since the others learn from it")
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes `1e-3` for a number, as YAML 1.2 and JSON do; PyYAML asks for a point in it."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -111,12 +123,31 @@ def load_recipe(path: Path) -> Recipe:
     Raises:
         DataError: not there, not YAML, an unknown field or a value out of range.
     """
+    return to_recipe(read_settings(path), path)
+
+
+def read_settings(path: Path) -> Any:
+    """What stands in a recipe file, not yet checked; {} if nothing does.
+
+    Raises:
+        DataError: not there, or not YAML.
+    """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        settings = yaml.load(text, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: expected a training recipe in YAML: {reason}") from error
+    return {} if settings is None else settings
+
+
+def to_recipe(settings: Any, path: Path) -> Recipe:
+    """Check what `read_settings` read from `path`.
+
+    Raises:
+        DataError: an unknown field or a value out of range.
+    """
     try:
-        return msgspec.convert(raw if raw is not None else {}, Recipe)
+        return msgspec.convert(settings, Recipe)
     except msgspec.ValidationError as error:
         raise DataError(f"{path}: training recipe: {error}") from error

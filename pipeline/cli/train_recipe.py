@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 import dart_stream
 from dart_stream.data import Dataset
+from dart_stream.errors import DataError
 from dart_stream.training import Recipe, load_recipe
+from dart_stream.training.recipe import read_settings, to_recipe
 from pipeline.errors import ConfigError
 from pipeline.schema_check import refuse_unknown_keys
 
@@ -41,9 +42,16 @@ class ChosenRecipe:
     scales: bool = False
 
     def replace(self, **changes: Any) -> "ChosenRecipe":
-        """The same with some settings changed; None leaves one as it is."""
+        """The same with some settings changed; None leaves one as it is.
+
+        Raises:
+            DataError: the changed settings do not go with the others.
+        """
         given = {name: value for name, value in changes.items() if value is not None}
-        recipe = msgspec.structs.replace(self.recipe, **given)
+        try:
+            recipe = msgspec.structs.replace(self.recipe, **given)
+        except ValueError as error:
+            raise DataError(f"recipe: {self.origin}: {error}") from error
         return ChosenRecipe(recipe, self.origin, self.scales)
 
 
@@ -90,15 +98,12 @@ def scaled(chosen: ChosenRecipe, pictures: int, epochs: int | None) -> ChosenRec
 
 
 def _load(path: Path) -> Recipe:
+    settings = read_settings(path)
     try:
-        plain = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return load_recipe(path)  # it says what is wrong
-    try:
-        refuse_unknown_keys(plain, Recipe)
+        refuse_unknown_keys(settings, Recipe)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
-    return load_recipe(path)
+    return to_recipe(settings, path)
 
 
 def _within(bounds: tuple[int, int], value: int) -> int:

@@ -282,6 +282,13 @@ def test_other_classes_in_test_are_refused(run, data, tmp_path):
         run(source=tmp_path / "copy")
 
 
+def test_fewer_epochs_than_the_backbone_phase_has_are_refused(run, tmp_path):
+    path = tmp_path / "phases.yaml"
+    path.write_text(RECIPE.replace("epochs: 2", "epochs: 4\nbackbone_epochs: 3"))
+    with pytest.raises(DataError, match=r"phases\.yaml: expected .* the 2 epochs, got 3; lower"):
+        run("--epochs", "2", recipe=path)
+
+
 def test_no_epochs_are_refused(run):
     with pytest.raises(DataError, match="--epochs: expected at least 1, got 0"):
         run("--epochs", "0")

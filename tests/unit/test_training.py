@@ -438,6 +438,10 @@ class TestRecipe:
         assert self.read(tmp_path, "mirror: alternating").mirror == "alternating"
         assert self.read(tmp_path, "mirror: false").mirror is False
 
+    def test_numbers_may_be_written_as_json_writes_them(self, tmp_path):
+        text = f"weight_decay: {json.dumps(5e-5)}\nlearning_rate: 1e-1"
+        assert self.read(tmp_path, text) == Recipe(weight_decay=5e-5, learning_rate=0.1)
+
     def test_fields_that_are_not_named_keep_their_defaults(self, tmp_path):
         assert self.read(tmp_path, "epochs: 7\n") == Recipe(epochs=7)
         assert self.read(tmp_path, "") == Recipe()
