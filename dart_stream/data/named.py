@@ -30,6 +30,7 @@ class _Known:
         mirror: see `Dataset`.
         labels: attribute of the loader that holds the labels.
         by_split: the loader takes `split="train"` instead of `train=True`.
+        idx: it is distributed as IDX files, which are read without torchvision's folders.
     """
 
     loader: str
@@ -37,14 +38,15 @@ class _Known:
     mirror: bool = True
     labels: str = "targets"
     by_split: bool = False
+    idx: bool = False
 
 
 _KNOWN: Final = MappingProxyType(
     {
         "cifar10": _Known("CIFAR10"),
         "cifar100": _Known("CIFAR100"),
-        "mnist": _Known("MNIST", DIGITS, mirror=False),
-        "fashion-mnist": _Known("FashionMNIST", FASHION),
+        "mnist": _Known("MNIST", DIGITS, mirror=False, idx=True),
+        "fashion-mnist": _Known("FashionMNIST", FASHION, idx=True),
         "svhn": _Known("SVHN", DIGITS, mirror=False, labels="labels", by_split=True),
     }
 )
@@ -67,13 +69,14 @@ def open_named(name: str, root: Path) -> ArrayDataset:
 
     Args:
         name: one of `NAMES`.
-        root: where torchvision keeps its data sets; or a folder of the set's own IDX files.
+        root: where torchvision keeps its data sets; or a folder of the set's own IDX
+            files, if it has such.
 
     Raises:
         DataError: it is not there and cannot be fetched, or is damaged.
     """
     known = _KNOWN[name]
-    if is_idx_folder(root):
+    if known.idx and is_idx_folder(root):
         return open_idx(root, known.classes)
     loaders = {split: _loader(name, known, root, split) for split in ("train", "test")}
     parts = {

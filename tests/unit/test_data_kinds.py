@@ -189,6 +189,11 @@ class TestIdx:
         dataset = open_dataset("fashion-mnist", write_idx(tmp_path, suffix=".gz"))
         assert tuple(dataset.classes) == FASHION
 
+    def test_idx_files_are_not_taken_for_a_set_that_has_none(self, tmp_path, monkeypatch):
+        make_cifar(10, "labels", "label_names", datasets.CIFAR10)(tmp_path, monkeypatch)
+        dataset = open_dataset("cifar10", write_idx(tmp_path))
+        assert dataset.classes == [f"name {label}" for label in range(10)]
+
     @pytest.mark.parametrize(
         ("content", "message"),
         [
