@@ -14,6 +14,13 @@ _INERT = (nn.Identity, nn.modules.dropout._DropoutNd)  # noqa: SLF001 - the only
 _TENSOR_ARGUMENTS = ("running_mean", "running_var", "weight", "bias")
 
 
+class _FunctionalNorm(nn.modules.batchnorm._BatchNorm):  # noqa: SLF001 - the base of all of them
+    """`functional.batch_norm` as a layer: like that, it takes any number of dimensions."""
+
+    def _check_input_dim(self, input: Tensor) -> None:  # noqa: A002 - torch's name
+        del input
+
+
 def normalise_graph(traced: fx.GraphModule) -> None:
     """Bring the graph of a module in evaluation mode into normal form, in place.
 
@@ -43,7 +50,7 @@ def _make_layer(traced: fx.GraphModule, node: fx.Node) -> None:
     ):
         return
     values = {name: _attribute(traced, str(each.target)) for name, each in tensors.items()}  # type: ignore[union-attr] # nodes, as checked
-    layer = nn.BatchNorm2d(len(values["weight"]), eps=arguments["eps"]).eval()
+    layer = _FunctionalNorm(len(values["weight"]), eps=arguments["eps"]).eval()
     layer.load_state_dict(values, strict=False)  # no count of batches is needed
     name = f"batch_norm_{node.name}"
     traced.add_submodule(name, layer)

@@ -86,6 +86,19 @@ class Functional(nn.Module):
         return torch.relu(x)
 
 
+class FunctionalRow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(3, 4)
+        self.bn = nn.BatchNorm1d(4)
+
+    def forward(self, x):
+        bn = self.bn
+        return nn.functional.batch_norm(
+            self.linear(x), bn.running_mean, bn.running_var, bn.weight, bn.bias
+        )
+
+
 class Tokens(nn.Module):
     """Normalises tokens as LeViT does, and adds biases picked out of its weights."""
 
@@ -136,6 +149,7 @@ ROW = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
         ),
         (nn.Sequential(nn.BatchNorm1d(3), nn.Dropout(0.5), nn.Linear(3, 4)), ROW, (1, 1)),
         (Functional(), IMAGE, (1, 1)),
+        (FunctionalRow(), ROW, (0, 1)),
         (Tokens(end=2), IMAGE, (1, 1)),
         (Residual(), IMAGE, (1, 2)),
         (UsedTwice(), IMAGE, (0, 1)),
@@ -149,7 +163,7 @@ def test_the_answer_stays_and_the_counts_tell_what_was_folded(module, example, c
     folded = fold_batch_norm(module, example)
     assert (folded.folded, folded.total) == counts
     remaining = sum(
-        isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)) for part in folded.module.modules()
+        isinstance(part, nn.modules.batchnorm._BatchNorm) for part in folded.module.modules()
     )
     assert remaining == folded.total - folded.folded
     with torch.inference_mode():
