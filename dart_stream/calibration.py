@@ -36,7 +36,7 @@ def fit_temperatures(logits: Floats, labels: Labels, reached: Mask | None = None
     masks = np.ones(logits.shape[:2], np.bool_) if reached is None else reached
     return [
         fit_temperature(exit_logits[mask], labels[mask])
-        for exit_logits, mask in zip(logits, _large_enough(masks), strict=True)
+        for exit_logits, mask in zip(logits, large_enough(masks), strict=True)
     ]
 
 
@@ -77,9 +77,10 @@ def survivors(probabilities: Floats, thresholds: Sequence[float]) -> Mask:
     return np.concatenate([everyone, np.logical_and.accumulate(stays, axis=0)])
 
 
-def _large_enough(reached: Mask) -> list[Mask]:
-    everyone = np.ones(reached.shape[1], np.bool_)
-    return [mask if mask.sum() >= MIN_PICTURES else everyone for mask in reached]
+def large_enough(reached: Mask) -> Mask:
+    """Pictures to fit each exit on, [exits, N]: all, where fewer than `MIN_PICTURES` reach it."""
+    too_few: Mask = reached.sum(1, keepdims=True) < MIN_PICTURES
+    return reached | too_few
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -44,7 +44,6 @@ __all__ = [
     "read_policy",
     "resolve",
     "set_about",
-    "stored_state",
     "write_model_dir",
 ]
 
@@ -136,12 +135,14 @@ def write_model_dir(
     state: "Mapping[str, Tensor]",
     policy: Mapping[str, Any] | None,
 ) -> None:
-    """Write the files of a model; `model.json` comes last, so an interrupted write shows.
+    """Write the files of a model; `model.json` goes first and comes last.
+
+    So a write that is cut off leaves no model, and never the weights of one with another's figures.
 
     Args:
         directory: made if it is missing; files of these names in it are replaced.
         info: the description.
-        state: weights by name; stored as `stored_state` rounds them.
+        state: weights by name; stored as `dart_stream.model_weights.stored_state` rounds them.
         policy: body of `policy.json`, or None for a model without one.
 
     Raises:
@@ -149,16 +150,20 @@ def write_model_dir(
     """
     from safetensors.torch import save
 
+    from dart_stream.model_weights import stored_state
+
     info_path, policy_path = directory / _INFO, directory / _POLICY
     weights = save(stored_state(state))
     described = _json(info_path, msgspec.to_builtins(info))
+    chosen = None if policy is None else _json(policy_path, policy)
     card = model_card(info, policy, len(weights)).encode()
     directory.mkdir(parents=True, exist_ok=True)
+    info_path.unlink(missing_ok=True)
     _replace(directory / _WEIGHTS, weights)
-    if policy is not None:
-        _replace(policy_path, _json(policy_path, policy))
-    else:
+    if chosen is None:
         policy_path.unlink(missing_ok=True)
+    else:
+        _replace(policy_path, chosen)
     _replace(directory / CARD, card)
     _replace(info_path, described)
 
@@ -173,13 +178,6 @@ def set_about(directory: Path, about: About) -> None:
     card = _card(directory, info, read_policy(directory))
     _replace(directory / CARD, card.encode())
     _replace(directory / _INFO, _json(directory / _INFO, msgspec.to_builtins(info)))
-
-
-def stored_state(state: "Mapping[str, Tensor]") -> "dict[str, Tensor]":
-    """Weights as they are stored, see `dart_stream.model_weights`."""
-    from dart_stream import model_weights
-
-    return model_weights.stored_state(state)
 
 
 def load_network(directory: Path, info: ModelInfo | None = None) -> "MultiExitNetwork":

@@ -11,6 +11,7 @@ from dart_stream.calibration import (
     Mask,
     calibrated_probabilities,
     fit_temperatures,
+    large_enough,
     survivors,
 )
 from dart_stream.macs import Macs
@@ -56,14 +57,12 @@ def calibrate_exits(
     first = held_out.calibrated(on_all)
     reached = survivors(first, choose_thresholds(first, macs, max_disagreement))
     temperatures = fit_temperatures(held_out.logits, held_out.labels, reached)
-    enough = [bool(mask.sum() >= MIN_PICTURES) for mask in reached]
-    used = np.where(np.array(enough)[:, None], reached, True)
     figures = {
         "shipped": "temperature",
-        "fitted_on": ["survivors" if large else "all" for large in enough],
+        "fitted_on": ["survivors" if mask.sum() >= MIN_PICTURES else "all" for mask in reached],
         "survivors": [int(mask.sum()) for mask in reached],
         "temperatures_on_all": on_all,
-        "exits": _comparisons(held_out, temperatures, used),
+        "exits": _comparisons(held_out, temperatures, large_enough(reached)),
     }
     return ExitCalibration(temperatures, figures)
 
@@ -86,6 +85,13 @@ def calibration_error(
     ]
 
 
+def rounded(figures: Any) -> Any:
+    """The same with five decimals, however deep they lie in dictionaries."""
+    if isinstance(figures, dict):
+        return {name: rounded(value) for name, value in figures.items()}
+    return round(figures, 5) if isinstance(figures, float) else figures
+
+
 def _comparisons(
     held_out: ExitAnswers, temperatures: list[float], used: Mask
 ) -> list[dict[str, Any]]:
@@ -97,12 +103,5 @@ def _comparisons(
         compared = compare_calibrations(logits[mask], labels)
         answers = probabilities[mask]
         sigmoid = fit_sigmoid(answers.max(1), answers.argmax(1) == labels)
-        rows.append(_rounded(asdict(compared) | {"sigmoid": sigmoid._asdict()}))
+        rows.append(rounded(asdict(compared) | {"sigmoid": sigmoid._asdict()}))
     return rows
-
-
-def _rounded(figures: Any) -> Any:
-    """The same with five decimals."""
-    if isinstance(figures, dict):
-        return {name: _rounded(value) for name, value in figures.items()}
-    return round(figures, 5) if isinstance(figures, float) else figures

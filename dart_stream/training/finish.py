@@ -25,9 +25,9 @@ from dart_stream.model_dir import (
     Architecture,
     ModelInfo,
     PixelStatistics,
-    stored_state,
     write_model_dir,
 )
+from dart_stream.model_weights import stored_state
 from dart_stream.models import MultiExitNetwork, count_macs
 from dart_stream.starting_policy import choose_thresholds, measure_policy, starting_policy
 from dart_stream.training.batches import LabelledImages
@@ -35,6 +35,7 @@ from dart_stream.training.exit_calibration import (
     ExitAnswers,
     calibrate_exits,
     calibration_error,
+    rounded,
 )
 from dart_stream.training.inference import exit_logits
 from dart_stream.training.loop import Trainer
@@ -162,19 +163,12 @@ def _figures(
         "ece_after": calibration_error(calibrated, answers.labels, everyone),
         "ece_survivors_before": calibration_error(raw, answers.labels, reached),
         "ece_survivors_after": calibration_error(calibrated, answers.labels, reached),
-        "policy": _rounded(asdict(outcome)),
+        "policy": rounded(asdict(outcome)),
     }
 
 
 def _interval(share: float, trials: int) -> list[float]:
     return [round(bound, 5) for bound in wilson_interval(share, trials)]
-
-
-def _rounded(figures: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: round(value, 5) if isinstance(value, float) else value
-        for name, value in figures.items()
-    }
 
 
 def _conditions(command: str) -> dict[str, Any]:

@@ -20,9 +20,9 @@ from dart_stream.model_dir import (
     ModelInfo,
     PixelStatistics,
     load_network,
-    stored_state,
     write_model_dir,
 )
+from dart_stream.model_weights import stored_state
 from dart_stream.models import count_macs, create_model, list_models
 from dart_stream.models.resnet18 import ResNet
 from dart_stream.models.vgg16 import Vgg

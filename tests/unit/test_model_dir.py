@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from dart_stream import model_dir
 from dart_stream.difficulty import fit_difficulty
 from dart_stream.errors import ModelError
 from dart_stream.macs import Macs
@@ -97,6 +98,22 @@ class TestRoundTrip:
     def test_model_without_a_policy_takes_the_old_one_away(self, directory, info, network):
         write_model_dir(directory, info, network.state_dict(), None)
         assert read_policy(directory) is None
+
+    def test_a_rewrite_that_is_cut_off_leaves_no_mixture_of_two_models(
+        self, directory, info, network, monkeypatch
+    ):
+        replace = model_dir._replace
+
+        def cut_off(path, content):
+            if path.name == "policy.json":
+                raise KeyboardInterrupt
+            replace(path, content)
+
+        monkeypatch.setattr(model_dir, "_replace", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            write_model_dir(directory, info, network.state_dict(), POLICY)
+        with pytest.raises(ModelError, match=r"model\.json: expected a file .* no such file"):
+            read_info(directory)
 
     def test_card_comes_along(self, directory, info):
         card = (directory / "README.md").read_text(encoding="utf-8")
