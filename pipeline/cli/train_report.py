@@ -2,22 +2,21 @@
 
 import shlex
 from collections.abc import Iterator
+from itertools import combinations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
+from dart_stream.calibration import MIN_PICTURES
 from dart_stream.data import Pictures, contradictions, same_pictures
 from dart_stream.model_dir import ALIASES, list_zoo
-
-if TYPE_CHECKING:
-    from dart_stream.training import FinishedModel
+from dart_stream.training.finish import MIN_EXIT_SHARE, FinishedModel
 
 _FILES_NAMED: Final = 20
 _CLASSES_NAMED: Final = 12
-_ENOUGH_TO_CALIBRATE: Final = 200
 
 
 def skipped_lines(split: str, pictures: Pictures) -> Iterator[str]:
@@ -45,23 +44,23 @@ def balance_lines(parts: dict[str, Pictures], weights: list[float] | None) -> It
         listed = _listed([f"{n} {w:.2f}" for n, w in zip(names, weights, strict=True)])
         yield f"classes of unlike size, so rare ones weigh more in the loss: {listed}"
     validation = len(parts["validation"])
-    if validation < _ENOUGH_TO_CALIBRATE:
+    if validation < MIN_PICTURES:
         yield (
             f"validation has only {validation} pictures: temperatures and thresholds will be rough "
-            f"(better: {_ENOUGH_TO_CALIBRATE} or more)"
+            f"(better: {MIN_PICTURES} or more)"
         )
 
 
 def duplicate_lines(parts: dict[str, Pictures]) -> Iterator[str]:
     """Pictures that are in two splits, or in two classes."""
     train = parts["train"]
-    for split, pictures in parts.items():
-        same = [] if split == "train" else same_pictures(train, pictures)
+    for (name, one), (other_name, other) in combinations(parts.items(), 2):
+        same = same_pictures(one, other)
         if same:
-            pair = f"{pictures.names[same[0].other]} = {train.names[same[0].one]}"
+            pair = f"{other.names[same[0].other]} = {one.names[same[0].one]}"
             yield (
-                f"pictures of {split} that are also in train: {len(same)}, such as {pair}; "
-                f"figures on {split} look better than they are"
+                f"pictures of {other_name} that are also in {name}: {len(same)}, such as {pair}; "
+                f"figures on {other_name} look better than they are"
             )
     twice = contradictions(train)
     if twice:
@@ -69,7 +68,7 @@ def duplicate_lines(parts: dict[str, Pictures]) -> Iterator[str]:
         yield f"pictures in two classes of train: {len(twice)}, such as {pair}"
 
 
-def exit_table(finished: "FinishedModel") -> Table:
+def exit_table(finished: FinishedModel) -> Table:
     """Accuracy, cost and use of every exit."""
     figures, macs = _figures(finished), finished.info.macs
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -89,7 +88,7 @@ def exit_table(finished: "FinishedModel") -> Table:
     return table
 
 
-def closing_lines(out: Path, finished: "FinishedModel", skipped: int) -> Iterator[str]:
+def closing_lines(out: Path, finished: FinishedModel, skipped: int) -> Iterator[str]:
     """What stopping early gives, what was left out, and what to type next."""
     figures = _figures(finished)
     policy = figures["policy"]
@@ -99,18 +98,18 @@ def closing_lines(out: Path, finished: "FinishedModel", skipped: int) -> Iterato
         f"full depth on {policy['disagreement']:.2%}"
     )
     for index in finished.rare_exits:
-        yield f"exit {index} is taken by less than 2 % of the validation pictures"
+        yield f"exit {index} is taken by less than {MIN_EXIT_SHARE:.0%} of the validation pictures"
     if skipped:
         yield f"damaged files skipped: {skipped}, named above"
     yield f"model: {out}"
     yield f"next:  dart-stream run --source 0 --set {shlex.quote('model.name=' + _name(out))}"
 
 
-def _split(finished: "FinishedModel") -> str:
+def _split(finished: FinishedModel) -> str:
     return "test" if "test" in finished.info.figures else "validation"
 
 
-def _figures(finished: "FinishedModel") -> dict[str, Any]:
+def _figures(finished: FinishedModel) -> dict[str, Any]:
     figures: dict[str, Any] = finished.info.figures[_split(finished)]
     return figures
 

@@ -178,6 +178,14 @@ def test_pictures_in_two_splits_are_reported(prepare, data, tmp_path, capsys):
     assert "test/red/twin.png = train/red/0.png" in err
 
 
+def test_pictures_chosen_on_and_reported_on_are_reported(prepare, data, tmp_path, capsys):
+    shutil.copytree(data, tmp_path / "copy")
+    shutil.copytree(data / "test", tmp_path / "copy" / "val")
+    prepare(source=tmp_path / "copy")
+    err = capsys.readouterr().err
+    assert "pictures of test that are also in validation: 18, such as test/" in err
+
+
 def test_a_folder_val_is_validated_on(prepare, data, tmp_path):
     shutil.copytree(data, tmp_path / "copy")
     shutil.move(tmp_path / "copy" / "test", tmp_path / "copy" / "val")
