@@ -1,8 +1,8 @@
 """Platt's sigmoid on the confidences of an exit, and whether it beats a temperature.
 
 On top of a temperature it has two parameters more, and is worth having only where it earns them on
-held-out pictures. It maps a larger confidence to a larger one, so that it never changes a decision
-whose threshold is mapped along; it changes what a confidence says.
+held-out pictures. It never maps a larger confidence to a smaller one, so that with a slope above 0
+it changes no decision whose threshold is mapped along; it changes what a confidence says.
 
 Reference: Platt, "Probabilistic Outputs for Support Vector Machines", 1999.
 Differs from the paper: the input is the log-odds of a calibrated confidence, not a margin.
@@ -32,7 +32,7 @@ class Sigmoid(NamedTuple):
     offset: float
 
     def __call__(self, confidence: Floats) -> NDArray[np.float64]:
-        """Map confidences in [0, 1] to confidences in [0, 1]; a larger one stays larger."""
+        """Map confidences in [0, 1] to confidences in [0, 1]; a larger one never gets smaller."""
         return _logistic(self.slope * _log_odds(confidence) + self.offset)
 
 

@@ -5,7 +5,7 @@ Reference: Graham et al., "LeViT: a Vision Transformer in ConvNet's Clothing for
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -15,7 +15,7 @@ from dart_stream.models.network import MultiExitNetwork
 from dart_stream.models.registry import register
 
 Variant = Literal["levit_128s", "levit_128", "levit_192", "levit_256", "levit_384"]
-_VARIANTS = ("levit_128s", "levit_128", "levit_192", "levit_256", "levit_384")
+_VARIANTS: Final = get_args(Variant)
 _STEM_STRIDE = 16
 
 

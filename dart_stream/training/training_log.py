@@ -18,7 +18,7 @@ class TrainingLog:
 
     Args:
         directory: where the files go.
-        steps_per_epoch: number of steps.
+        steps_per_epoch: tells the epoch of a step.
         losses: of the steps done before.
     """
 

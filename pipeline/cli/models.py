@@ -111,7 +111,7 @@ def _configuration(path: Path | None) -> dict[str, Any]:
 
 
 def _times(args: argparse.Namespace, console: Console) -> None:
-    from pipeline.bench.model_times import Conditions, machine, measure_times
+    from pipeline.bench.model_times import Conditions, machine
 
     _check(args)
     names = list_zoo() if args.name is None else [args.name]
@@ -120,7 +120,7 @@ def _times(args: argparse.Namespace, console: Console) -> None:
     result: dict[str, Any] = {
         "command": shlex.join(["dart-stream", *sys.argv[1:]]),
         **machine(conditions),
-        "models": _measure(subjects, conditions, measure_times),
+        "models": _measure(subjects, conditions),
     }
     print_times(console, result)
     if args.out is not None:
@@ -128,11 +128,11 @@ def _times(args: argparse.Namespace, console: Console) -> None:
         console.print(f"written to {args.out}", markup=False, highlight=False)
 
 
-def _measure(
-    subjects: "list[Subject]", conditions: "Conditions", measure: Any
-) -> list[dict[str, Any]]:
+def _measure(subjects: "list[Subject]", conditions: "Conditions") -> list[dict[str, Any]]:
+    from pipeline.bench.model_times import measure_times
+
     with Console(stderr=True).status("") as status:
-        return [measure(subject, conditions, status.update) for subject in subjects]
+        return [measure_times(subject, conditions, status.update) for subject in subjects]
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -48,7 +48,7 @@ def print_card(console: Console, directory: Path) -> None:
     Raises:
         ModelError: the model or its card is damaged.
     """
-    read_info(directory)
+    read_info(directory)  # a card alone would hide that the model is damaged
     lines = read_card(directory).splitlines()
     console.print(Markdown("\n".join(map(printable, lines))))
 
