@@ -42,13 +42,16 @@ def is_idx_folder(path: Path) -> bool:
     return path.is_dir() and ("train", "images") in _files(path)
 
 
-def open_idx(path: Path, classes: tuple[str, ...] | None = None) -> ArrayDataset:
+def open_idx(
+    path: Path, classes: tuple[str, ...] | None = None, *, name: str | None = None
+) -> ArrayDataset:
     """Read `train-images-idx3-ubyte[.gz]` and its companions.
 
     Args:
         path: the folder.
         classes: names in the order of the labels; None knows those of Fashion-MNIST and takes the
             labels themselves otherwise.
+        name: of the data set; None takes the folder's.
 
     Raises:
         DataError: a file is missing, damaged, of another kind, or does not fit its companion.
@@ -64,7 +67,7 @@ def open_idx(path: Path, classes: tuple[str, ...] | None = None) -> ArrayDataset
         is_fashion = labels[: len(_FASHION_STARTS)].tolist() == _FASHION_STARTS
         classes = FASHION if is_fashion else tuple(map(str, range(int(labels.max()) + 1)))
     mirror = classes == FASHION  # digits and letters have a direction
-    return ArrayDataset(path.resolve().name, list(classes), parts, mirror=mirror)
+    return ArrayDataset(name or path.resolve().name, list(classes), parts, mirror=mirror)
 
 
 def _files(path: Path) -> dict[tuple[str, str], Path]:

@@ -77,7 +77,7 @@ def open_named(name: str, root: Path) -> ArrayDataset:
     """
     known = _KNOWN[name]
     if known.idx and is_idx_folder(root):
-        return open_idx(root, known.classes)
+        return open_idx(root, known.classes, name=name)
     loaders = {split: _loader(name, known, root, split) for split in ("train", "test")}
     parts = {
         split: LabelledPixels(

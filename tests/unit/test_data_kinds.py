@@ -188,6 +188,7 @@ class TestIdx:
     def test_a_named_set_is_found_as_idx_files_in_its_folder(self, tmp_path):
         dataset = open_dataset("fashion-mnist", write_idx(tmp_path, suffix=".gz"))
         assert tuple(dataset.classes) == FASHION
+        assert dataset.name == "fashion-mnist"  # by which its recipe is found
 
     def test_idx_files_are_not_taken_for_a_set_that_has_none(self, tmp_path, monkeypatch):
         make_cifar(10, "labels", "label_names", datasets.CIFAR10)(tmp_path, monkeypatch)
