@@ -101,7 +101,7 @@ def _check(args: argparse.Namespace) -> None:
 def _require_free(out: Path) -> None:
     """An output directory can be written, and is new, empty, or that of the same training."""
     try:
-        if out.is_dir() and any(out.iterdir()) and not (out / "training").is_dir():
+        if out.is_dir() and any(out.iterdir()) and not _holds_training(out):
             raise ModelError(
                 f"--out {out}: expected a new or empty directory, or one with a training to "
                 "resume; it holds something else, choose another"
@@ -116,6 +116,15 @@ def _require_free(out: Path) -> None:
         raise ModelError(
             f"--out {out}: expected a directory that can be written: {error.strerror}"
         ) from error
+
+
+def _holds_training(out: Path) -> bool:
+    """One of this command, however far it came; a folder of pictures may be called so, too."""
+    folder = out / "training"
+    if not folder.is_dir():
+        return False
+    began = any((folder / name).exists() for name in ("steps.jsonl", "checkpoint.pt"))
+    return began or not any(folder.iterdir())
 
 
 def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[FinishedModel, int]":

@@ -113,6 +113,12 @@ def test_output_that_holds_something_else_is_refused(run, tmp_path):
         run()
 
 
+def test_output_that_holds_pictures_for_training_is_refused(run, tmp_path):
+    (tmp_path / "model" / "training" / "cat").mkdir(parents=True)
+    with pytest.raises(ModelError, match="expected a new or empty directory"):
+        run()
+
+
 def test_unknown_family_is_refused_before_any_decoding(run, tmp_path):
     with pytest.raises(ModelError, match=r"--arch: expected one of default, .*dartnet.* got 'vgg'"):
         run(arch="vgg", source=tmp_path / "absent")
