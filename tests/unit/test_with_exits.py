@@ -242,7 +242,7 @@ def two_answers(net, x):
         (
             by_data,
             ["conv"],
-            r"Returning: torch.fx cannot follow its forward \(TypeError|TraceError",
+            r"Returning: torch.fx cannot follow its forward \((TypeError|TraceError)",
         ),
         (by_mode, ["conv"], "something else in training than in evaluation; move that part"),
         (unread_change, ["conv"], "mul_ changes a tensor in place and nobody reads what it ret"),
