@@ -123,7 +123,7 @@ def _holds_training(out: Path) -> bool:
     folder = out / "training"
     if not folder.is_dir():
         return False
-    began = any((folder / name).exists() for name in ("steps.jsonl", "checkpoint.pt"))
+    began = any((folder / name).exists() for name in ("lock", "steps.jsonl", "checkpoint.pt"))
     return began or not any(folder.iterdir())
 
 
@@ -132,6 +132,7 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     from dart_stream.data import open_dataset
     from dart_stream.training import Origin, finish_model
     from pipeline.cli.train_data import divide, load_splits
+    from pipeline.cli.train_lock import training_lock
     from pipeline.cli.train_recipe import choose_recipe, scaled
 
     dataset = open_dataset(args.data, args.data_root or cache_folder().parent / "datasets")
@@ -147,16 +148,18 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     chosen = scaled(chosen, len(splits["train"]), args.epochs)
     data = divide(splits, chosen.recipe, progress.line)
     pictures = len(splits.pop("train"))  # `data` has its own copy of them
-    trainer = _trainer(args.out, network, chosen, data, progress)
-    trainer.run(progress.trained)
-    progress.line("choosing temperatures and thresholds on validation, then measuring")
     origin = Origin(
         name=args.out.resolve().name,
         family=_family(args),
         data=f"{dataset.name}: {pictures} pictures of {len(dataset.classes)} classes",
         command=_command(args),
     )
-    return finish_model(args.out, trainer, origin, dataset.classes, data.test), data.skipped
+    with training_lock(args.out / "training"):
+        trainer = _trainer(args.out, network, chosen, data, progress)
+        trainer.run(progress.trained)
+        progress.line("choosing temperatures and thresholds on validation, then measuring")
+        finished = finish_model(args.out, trainer, origin, dataset.classes, data.test)
+    return finished, data.skipped
 
 
 def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "MultiExitNetwork":

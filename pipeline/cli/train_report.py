@@ -92,8 +92,10 @@ def closing_lines(out: Path, finished: FinishedModel, skipped: int) -> Iterator[
     """What stopping early gives, what was left out, and what to type next."""
     figures = _figures(finished)
     policy = figures["policy"]
+    split = _split(finished)
+    caution = "" if split == "test" else ", which also chose the thresholds"
     yield (
-        f"measured on {figures['n']:,} pictures of {_split(finished)}; stopping early: accuracy "
+        f"measured on {figures['n']:,} pictures of {split}{caution}; stopping early: accuracy "
         f"{policy['accuracy']:.2%}, {policy['macs_fraction']:.1%} of the MACs, another answer than "
         f"full depth on {policy['disagreement']:.2%}"
     )

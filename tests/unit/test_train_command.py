@@ -13,6 +13,7 @@ from dart_stream.model_dir import load_network, read_info, read_policy
 from dart_stream.policies import policy_from_dict
 from dart_stream.training import Recipe, Trainer
 from pipeline.cli import train
+from pipeline.cli.train_lock import training_lock
 from pipeline.cli.train_recipe import ChosenRecipe, scaled
 from pipeline.errors import ConfigError
 
@@ -117,6 +118,15 @@ def test_output_that_holds_pictures_for_training_is_refused(run, tmp_path):
     (tmp_path / "model" / "training" / "cat").mkdir(parents=True)
     with pytest.raises(ModelError, match="expected a new or empty directory"):
         run()
+
+
+def test_two_trainings_do_not_write_to_one_folder(run, tmp_path):
+    with (
+        training_lock(tmp_path / "model" / "training"),
+        pytest.raises(ModelError, match=r"another training writes to .*model; wait"),
+    ):
+        run()
+    assert run() == 0
 
 
 def test_unknown_family_is_refused_before_any_decoding(run, tmp_path):

@@ -203,6 +203,14 @@ class TestResuming:
         with pytest.raises(ModelError, match="another recipe, model or data"):
             make_trainer(tmp_path, other)
 
+    def test_checkpoint_of_the_same_pictures_in_other_classes_is_refused(self, tmp_path):
+        trainer = make_trainer(tmp_path)
+        run_and_be_killed(trainer, after_steps=5)
+        part = trainer.train_part
+        moved = LabelledImages(part.images, part.labels.roll(1))
+        with pytest.raises(ModelError, match="another recipe, model or data"):
+            Trainer(trainer.network, RECIPE, moved, trainer.validation_part, tmp_path)
+
     @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x04N.", b"PK\x03\x04 cut"])
     def test_damaged_checkpoint_is_refused(self, tmp_path, content):
         (tmp_path / "checkpoint.pt").write_bytes(content)
