@@ -233,6 +233,6 @@ def _fingerprint(part: LabelledImages) -> list[int]:
     """Tells pictures and labels from others, also from the same ones in another class or order."""
     return [
         len(part.labels),
-        zlib.crc32(part.images.contiguous().numpy()),
-        zlib.crc32(part.labels.numpy()),
+        zlib.crc32(part.images.contiguous().numpy().data),
+        zlib.crc32(part.labels.numpy().data),
     ]
