@@ -63,7 +63,7 @@ def choose_recipe(path: Path | None, family: str, dataset: Dataset) -> ChosenRec
         DataError: not a recipe.
     """
     if path is not None:
-        return ChosenRecipe(_load(path), path.name)
+        return ChosenRecipe(_load(path, dataset), path.name)
     name = f"{family}-{Path(dataset.name).stem}.yaml"
     packaged = next((folder / name for folder in _FOLDERS if (folder / name).is_file()), None)
     if packaged is not None:
@@ -97,12 +97,14 @@ def scaled(chosen: ChosenRecipe, pictures: int, epochs: int | None) -> ChosenRec
     return chosen.replace(**changes)
 
 
-def _load(path: Path) -> Recipe:
+def _load(path: Path, dataset: Dataset) -> Recipe:
     settings = read_settings(path)
     try:
         refuse_unknown_keys(settings, Recipe)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+    if isinstance(settings, dict):  # digits are not mirrored unless the file says so
+        settings = {"mirror": dataset.mirror} | settings
     return to_recipe(settings, path)
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from dart_stream.policies import policy_from_dict
 from dart_stream.training import Recipe, Trainer
 from pipeline.cli import train
 from pipeline.cli.train_lock import training_lock
-from pipeline.cli.train_recipe import ChosenRecipe, scaled
+from pipeline.cli.train_recipe import ChosenRecipe, choose_recipe, scaled
 from pipeline.errors import ConfigError
 
 RECIPE = """
@@ -316,3 +317,12 @@ def test_fewer_epochs_than_the_backbone_phase_has_are_refused(run, tmp_path):
 def test_no_epochs_are_refused(run):
     with pytest.raises(DataError, match="--epochs: expected at least 1, got 0"):
         run("--epochs", "0")
+
+
+def test_a_recipe_that_does_not_speak_of_mirrors_leaves_that_to_the_data(tmp_path):
+    path = tmp_path / "own.yaml"
+    path.write_text("epochs: 3\n")
+    digits = SimpleNamespace(name="mnist", mirror=False)
+    assert choose_recipe(path, "alexnet", digits).recipe.mirror is False
+    path.write_text("mirror: alternating\n")
+    assert choose_recipe(path, "alexnet", digits).recipe.mirror == "alternating"
