@@ -65,16 +65,22 @@ def calibrated_probabilities(logits: Floats, temperatures: list[float]) -> NDArr
     return _softmax(np.asarray(logits, np.float64) / scale)
 
 
-def survivors(probabilities: Floats, thresholds: Sequence[float]) -> Mask:
+def survivors(probabilities: Floats, thresholds: Sequence[float | None]) -> Mask:
     """Tell which pictures reach each exit, [exits, N], under thresholds on confidence.
 
     Args:
         probabilities: calibrated, [exits, N, classes].
-        thresholds: one per early exit; a picture leaves where its confidence reaches it.
+        thresholds: one per early exit; a picture leaves where its confidence reaches it, and
+            never where it is None.
     """
-    stays = probabilities[:-1].max(2) < np.asarray(thresholds, np.float64)[:, None]
+    stays = probabilities[:-1].max(2) < limits(thresholds)[:, None]
     everyone = np.ones((1, probabilities.shape[1]), np.bool_)
     return np.concatenate([everyone, np.logical_and.accumulate(stays, axis=0)])
+
+
+def limits(thresholds: Sequence[float | None]) -> NDArray[np.float64]:
+    """Thresholds to compare confidences with: that of a disabled exit is beyond reach."""
+    return np.asarray([np.inf if value is None else value for value in thresholds], np.float64)
 
 
 def large_enough(reached: Mask) -> Mask:

@@ -5,16 +5,18 @@ the frontier, and no certificate: `calibrate` replaces it.
 """
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dart_stream.calibration import limits
 from dart_stream.macs import Macs
 
 MAX_CANDIDATES = 16_000
+_SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,10 @@ class PolicyOutcome:
 
 def choose_thresholds(
     probabilities: NDArray[np.floating], macs: Macs, max_disagreement: float
-) -> list[float]:
+) -> list[float | None]:
     """Thresholds on confidence, one per early exit, with the fewest MACs on a grid.
+
+    None disables an exit; if nothing else stays within `max_disagreement`, all are disabled.
 
     Args:
         probabilities: calibrated, of pictures that were not trained on, [exits, N, classes].
@@ -51,7 +55,7 @@ def choose_thresholds(
     differs = answers != answers[-1]
     cost = np.asarray(macs.cumulative(), np.float64)
     best_cost = np.inf
-    best: tuple[float, ...] = (1.0,) * (len(confidence) - 1)
+    best: tuple[float | None, ...] = (None,) * (len(confidence) - 1)
     for thresholds in _grid(confidence[:-1]):
         leaves_at = _exit_of(confidence, thresholds)
         mean_cost = cost[leaves_at].mean()
@@ -64,7 +68,7 @@ def measure_policy(
     probabilities: NDArray[np.floating],
     labels: NDArray[np.int64],
     macs: Macs,
-    thresholds: list[float],
+    thresholds: Sequence[float | None],
 ) -> PolicyOutcome:
     """Apply thresholds to recorded probabilities, [exits, N, classes]."""
     answers = probabilities.argmax(2)
@@ -80,27 +84,33 @@ def measure_policy(
     )
 
 
-def starting_policy(thresholds: list[float], selection: Mapping[str, Any]) -> dict[str, Any]:
+def starting_policy(
+    thresholds: Sequence[float | None], selection: Mapping[str, Any]
+) -> dict[str, Any]:
     """The body of `policy.json`: no frontier and no certificate yet."""
     return {
         "format_version": 1,
         "frontier": [],
-        "chosen": {"kind": "fixed", "thresholds": thresholds},
+        "chosen": {"kind": "fixed", "thresholds": list(thresholds)},
         "certificate": None,
         "selection": dict(selection),
     }
 
 
-def _grid(confidence: NDArray[np.floating]) -> "itertools.product[tuple[float, ...]]":
-    """All combinations of evenly spaced quantiles of each early exit's confidence."""
+def _grid(confidence: NDArray[np.floating]) -> "itertools.product[tuple[float | None, ...]]":
+    """All combinations of evenly spaced quantiles of each early exit's confidence, and None.
+
+    Within (0, 1), because a confidence may round to 1 and policies take no such threshold.
+    """
     levels = max(2, int(MAX_CANDIDATES ** (1 / max(1, len(confidence)))))
     quantiles = np.quantile(confidence, np.linspace(0, 1, min(levels, 64)), axis=1)
-    return itertools.product(*(np.unique(column).tolist() for column in quantiles.T))
+    inside = np.clip(quantiles, _SMALLEST, 1 - _SMALLEST)
+    return itertools.product(*([*np.unique(column).tolist(), None] for column in inside.T))
 
 
-def _exit_of(confidence: NDArray[np.floating], thresholds: tuple[float, ...] | list[float]) -> Any:
+def _exit_of(confidence: NDArray[np.floating], thresholds: Sequence[float | None]) -> Any:
     """Index of the first exit whose confidence reaches its threshold, [N]."""
-    fires = confidence[:-1] >= np.asarray(thresholds)[:, None]
+    fires = confidence[:-1] >= limits(thresholds)[:, None]
     last = np.full(confidence.shape[1], len(confidence) - 1)
     return np.where(fires.any(0), fires.argmax(0), last) if len(fires) else last
 

@@ -147,7 +147,7 @@ def _answers(
 
 
 def _figures(
-    answers: ExitAnswers, temperatures: list[float], thresholds: list[float], macs: Macs
+    answers: ExitAnswers, temperatures: list[float], thresholds: list[float | None], macs: Macs
 ) -> dict[str, Any]:
     raw = calibrated_probabilities(answers.logits, [1.0] * len(temperatures))
     calibrated = answers.calibrated(temperatures)

@@ -81,3 +81,18 @@ def test_body_is_one_that_policies_read():
     policy = policy_from_dict(body["chosen"], num_exits=3, num_classes=4)
     assert policy.to_dict() == body["chosen"]
     assert body["certificate"] is None
+
+
+def test_where_no_early_answer_may_differ_all_early_exits_are_disabled():
+    sure = np.array([[[1.0, 0.0]] * 8, [[1.0, 0.0]] * 8, [[0.0, 1.0]] * 8])
+    thresholds = choose_thresholds(sure, MACS, 0.0)
+    assert thresholds == [None, None]
+    assert outcome(sure, thresholds).exits == [0, 0, 1]
+
+
+def test_a_confidence_of_one_gives_a_threshold_that_every_policy_takes():
+    sure = np.array([[[1.0, 0.0]] * 8] * 3)
+    thresholds = choose_thresholds(sure, MACS, 0.0)
+    body = {"kind": "dart", "thresholds": thresholds, "beta": 0.0}
+    policy_from_dict(body, num_exits=3, num_classes=2)
+    assert outcome(sure, thresholds).exits == [1, 0, 0]
