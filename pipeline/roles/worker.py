@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from dart_stream.difficulty import DifficultyTables, paper_difficulty
 from dart_stream.engine import Engine, ExitDecisions, StagedModel
+from dart_stream.engine.tracing_guard import running, tracing
 from dart_stream.errors import DartStreamError
 from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
 from dart_stream.policies import Policy, policy_from_dict
@@ -43,7 +44,8 @@ def run_worker(spec: WorkerSpec, context: Context, stopping: threading.Event) ->
     link = Link(context, spec.endpoint, spec.identity)
     try:
         try:
-            worker = Classifier(spec)
+            with tracing():
+                worker = Classifier(spec)
         except DartStreamError as error:
             link.send(Fatal(str(error)))
             return
@@ -64,7 +66,9 @@ def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:
         if isinstance(message, PolicyBody):
             worker.learn_policy(message)
         elif isinstance(message, Batch):
-            link.send(worker.answer(message, blob))
+            with running():
+                done = worker.answer(message, blob)
+            link.send(done)
         elif isinstance(message, Stop):
             return
 
