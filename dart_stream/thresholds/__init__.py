@@ -1,0 +1,32 @@
+"""Exit table -> thresholds that are jointly optimal, the frontier behind them, a certificate."""
+
+from dart_stream.thresholds.certificate import Bound, Certificate, Decisions, certify
+from dart_stream.thresholds.exact import GridOutcomes, score_all
+from dart_stream.thresholds.frontier import FrontierPoint, exit_scores, find_frontier
+from dart_stream.thresholds.grid import Grid, quantile_grid
+from dart_stream.thresholds.objectives import (
+    CostBudget,
+    MaxDisagreement,
+    MaxExitGap,
+    Objective,
+    PaperObjective,
+)
+
+__all__ = [
+    "Bound",
+    "Certificate",
+    "CostBudget",
+    "Decisions",
+    "FrontierPoint",
+    "Grid",
+    "GridOutcomes",
+    "MaxDisagreement",
+    "MaxExitGap",
+    "Objective",
+    "PaperObjective",
+    "certify",
+    "exit_scores",
+    "find_frontier",
+    "quantile_grid",
+    "score_all",
+]

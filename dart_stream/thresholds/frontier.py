@@ -1,0 +1,113 @@
+"""The whole accuracy-cost frontier: what no other vector of thresholds beats in both."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+
+from dart_stream.costs import Costs
+from dart_stream.exit_table import ExitTable
+from dart_stream.thresholds.exact import GridOutcomes, score_all
+from dart_stream.thresholds.grid import Floats, Grid, quantile_grid
+
+Worth = Literal["accuracy", "agreement"]
+
+_ENDS: Final = 1e-7
+"""Distance to 0 and 1 at which confidences are cut off, before their logit is taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """A vector of thresholds, and what it does to the pictures that it was chosen on.
+
+    Attributes:
+        thresholds: one per early exit, in (0, 1), None where the exit is disabled.
+        beta: sensitivity to difficulty that belongs to them.
+        cost: mean of a picture, in the unit of the costs.
+        accuracy: share of right answers; None without labels.
+        disagreement: share of answers that differ from the full network's.
+    """
+
+    thresholds: tuple[float | None, ...]
+    beta: float
+    cost: float
+    accuracy: float | None
+    disagreement: float
+
+
+def exit_scores(table: ExitTable, beta: float) -> Floats:
+    """Logit of the confidence less what difficulty asks for, [N, early exits].
+
+    An exit with threshold tau fires where the score is at least logit tau; see
+    `policies.DartPolicy`.
+    """
+    p = np.clip(table.confidence[:, :-1].astype(np.float64), _ENDS, 1 - _ENDS)
+    logits: Floats = np.log(p) - np.log1p(-p)
+    return logits - beta * (table.difficulty.astype(np.float64) - 0.5)[:, None]
+
+
+def find_frontier(
+    table: ExitTable,
+    costs: Costs,
+    worth: Worth = "accuracy",
+    betas: Sequence[float] = (0.0,),
+    levels: int | None = None,
+) -> list[FrontierPoint]:
+    """Vectors of thresholds that none with less cost equals in worth, from cheap to dear.
+
+    Exact on the grid: every vector on it was counted on every picture of the table.
+
+    Args:
+        table: up to five early exits.
+        costs: of its parts.
+        worth: what must not be lost: right answers, or the full network's answers.
+        betas: sensitivities to difficulty that compete.
+        levels: see `quantile_grid`.
+    """
+    points = [point for beta in betas for point in _of_one_beta(table, costs, worth, beta, levels)]
+    points.sort(key=lambda point: point.cost)
+    values = np.array([_value(point, worth) for point in points])
+    best_before = np.concatenate([[-np.inf], np.maximum.accumulate(values)[:-1]])
+    return [point for point, better in zip(points, values > best_before, strict=True) if better]
+
+
+def _of_one_beta(
+    table: ExitTable, costs: Costs, worth: Worth, beta: float, levels: int | None
+) -> list[FrontierPoint]:
+    grid = quantile_grid(exit_scores(table, beta), levels)
+    columns = [table.agrees.astype(np.float64)]
+    if table.labels is not None:
+        columns.append(table.correct.astype(np.float64))
+    outcomes = score_all(grid, columns, costs)
+    wanted = outcomes.value[1 if worth == "accuracy" else 0]
+    return [_point(grid, outcomes, beta, at) for at in undominated(outcomes.cost, wanted)]
+
+
+def undominated(cost: Floats, value: Floats) -> list[tuple[int, ...]]:
+    """Indices of the entries that no cheaper or equal one reaches in value, from cheap to dear."""
+    order = np.lexsort((-value.ravel(), cost.ravel()))
+    sorted_values = value.ravel()[order]
+    highest = np.maximum.accumulate(sorted_values)
+    better = np.concatenate([[True], sorted_values[1:] > highest[:-1]])
+    indices = np.unravel_index(order[better], cost.shape)
+    return list(zip(*(axis.tolist() for axis in indices), strict=True))
+
+
+def _point(grid: Grid, outcomes: GridOutcomes, beta: float, at: tuple[int, ...]) -> FrontierPoint:
+    return FrontierPoint(
+        thresholds=tuple(
+            None if cut is None else float(1 / (1 + np.exp(-cut))) for cut in grid.thresholds(at)
+        ),
+        beta=beta,
+        cost=float(outcomes.cost[at]),
+        accuracy=float(outcomes.value[1][at]) if len(outcomes.value) > 1 else None,
+        disagreement=1 - float(outcomes.value[0][at]),
+    )
+
+
+def _value(point: FrontierPoint, worth: Worth) -> float:
+    if worth == "agreement":
+        return 1 - point.disagreement
+    assert point.accuracy is not None, "a frontier of accuracy needs labels"
+    return point.accuracy
