@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dart_stream.data.augment import Augmentation, Normalisation, augmented_batch
+from dart_stream.data.cutmix import cut_mix
 from dart_stream.training.recipe import Recipe
 
 
@@ -19,6 +20,21 @@ class LabelledImages:
 
     images: Tensor
     labels: Tensor
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a batch is to be answered.
+
+    Attributes:
+        labels: class of each picture, [B].
+        pasted: class of what was pasted into each picture, [B], or None.
+        pasted_share: of the area, in [0, 1], the same for all.
+    """
+
+    labels: Tensor
+    pasted: Tensor | None = None
+    pasted_share: float = 0.0
 
 
 class TrainingBatches:
@@ -44,8 +60,8 @@ class TrainingBatches:
         """A last batch that is not full is left out: its statistics would be noisier."""
         return max(1, len(self._part.labels) // self._recipe.batch_size)
 
-    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Pictures float32 [B, 3, H, W], normalised, and labels [B] of `step`, counted from 0.
+    def __call__(self, step: int) -> tuple[Tensor, Targets]:
+        """Pictures float32 [B, 3, H, W], normalised, of `step`, counted from 0.
 
         Also seeds torch's global generator, for families that draw inside the network (dropout).
         """
@@ -60,9 +76,14 @@ class TrainingBatches:
             _generator(self._recipe.seed, "augmentation", step),
             mirrored=self._mirrored(chosen, epoch),
         )
+        labels = self._part.labels[chosen]
+        generator = _generator(self._recipe.seed, "cutmix", step)
+        if float(torch.rand(1, generator=generator)) < self._recipe.cutmix:
+            pixels, partner, share = cut_mix(self._normalise(images), generator)
+            return pixels, Targets(labels, labels[partner], share)
         # The mean picture is 0 after normalisation: an erased square carries no signal.
         pixels = self._normalise(images).masked_fill_(erased.permute(0, 3, 1, 2), 0)
-        return pixels, self._part.labels[chosen]
+        return pixels, Targets(labels)
 
     def _mirrored(self, chosen: Tensor, epoch: int) -> Tensor | None:
         """Which of these pictures to flip; None leaves it to the coin of the augmentation.
@@ -81,7 +102,7 @@ class TrainingBatches:
         return self._order[1]
 
 
-_PURPOSES = ("order", "augmentation", "network", "mirror")
+_PURPOSES = ("order", "augmentation", "network", "mirror", "cutmix")
 
 
 def _generator(seed: int, purpose: str, index: int) -> torch.Generator:

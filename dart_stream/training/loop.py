@@ -146,11 +146,11 @@ class Trainer:
 
     def _step(self, step: int, epoch: int) -> float:
         self._optimizers.zero_grad()  # first, so that the forward pass can use the memory
-        images, labels = self._batches(step)
+        images, targets = self._batches(step)
         self._optimizers.set_rate(self._rate_factor(step))
         with self._arithmetic():
             logits = self.network(images)
-        loss = self._loss(logits, labels, epoch)
+        loss = self._loss(logits, targets, epoch)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizers.step()
         self._averaged.update_parameters(self.network)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from dart_stream.errors import ModelError
+from dart_stream.training.batches import Targets
 from dart_stream.training.recipe import Recipe
 from dart_stream.training.schedule import exit_weights_at
 
@@ -51,36 +52,42 @@ class JointLoss:
                 f"got {len(self._weights)}"
             )
 
-    def __call__(self, logits: list[Tensor], labels: Tensor, epoch: int) -> Tensor:
+    def __call__(self, logits: list[Tensor], targets: Targets, epoch: int) -> Tensor:
         """Return a scalar.
 
         Args:
             logits: one [N, classes] per exit, the last from full depth.
-            labels: class of each picture, [N].
+            targets: of N pictures.
             epoch: counted from 0; it decides which exits count.
         """
         logits = [exit_logits.float() for exit_logits in logits]
         weights = exit_weights_at(epoch, self._weights, self._recipe)
-        total = weights[-1] * self._label_loss(logits[-1], labels)
+        total = weights[-1] * self._label_loss(logits[-1], targets)
         for weight, exit_logits in zip(weights[:-1], logits[:-1], strict=True):
             if weight:
-                total = total + weight * self._early_loss(exit_logits, logits[-1], labels)
+                total = total + weight * self._early_loss(exit_logits, logits[-1], targets)
         penalty = self._recipe.policy_penalty
         if penalty and epoch >= self._recipe.backbone_epochs:
             total = total + penalty * expected_cost(logits, self._cost_fractions)
         return total
 
-    def _label_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _label_loss(self, logits: Tensor, targets: Targets) -> Tensor:
+        loss = self._cross_entropy(logits, targets.labels)
+        if targets.pasted is None:
+            return loss
+        return torch.lerp(loss, self._cross_entropy(logits, targets.pasted), targets.pasted_share)
+
+    def _cross_entropy(self, logits: Tensor, labels: Tensor) -> Tensor:
         return functional.cross_entropy(
             logits, labels, self._class_weights, label_smoothing=self._recipe.label_smoothing
         )
 
-    def _early_loss(self, logits: Tensor, last: Tensor, labels: Tensor) -> Tensor:
+    def _early_loss(self, logits: Tensor, last: Tensor, targets: Targets) -> Tensor:
         share = self._recipe.distillation
         if not share:
-            return self._label_loss(logits, labels)
+            return self._label_loss(logits, targets)
         distance = distillation_loss(logits, last.detach(), self._recipe.distillation_temperature)
-        return torch.lerp(self._label_loss(logits, labels), distance, share)
+        return torch.lerp(self._label_loss(logits, targets), distance, share)
 
 
 def distillation_loss(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:

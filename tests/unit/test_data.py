@@ -9,6 +9,7 @@ from PIL import Image
 
 from dart_stream.data import decode_picture, stratified_split
 from dart_stream.data.augment import Augmentation, Normalisation, augmented_batch
+from dart_stream.data.cutmix import cut_mix
 from dart_stream.data.decode import PAD_LEVEL
 from dart_stream.errors import DataError
 from pipeline.regions import crop
@@ -122,6 +123,28 @@ class TestDecoding:
                 assert str(error)  # noqa: PT017 - either outcome is right, silence is not
             else:
                 assert pixels.shape == (8, 8, 3)
+
+
+class TestCutMix:
+    def mixed(self, seed):
+        pictures = torch.arange(12.0)[:, None, None, None].expand(12, 3, 8, 6)
+        return cut_mix(pictures, torch.Generator().manual_seed(seed))
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_every_picture_gets_a_rectangle_of_its_partner(self, seed):
+        images, partner, share = self.mixed(seed)
+        for index, picture in enumerate(images):
+            own, other = picture == index, picture == partner[index]
+            assert (own | other).all()
+            if partner[index] != index:
+                assert other.float().mean() == pytest.approx(share)
+                rows, columns = other[0].any(1), other[0].any(0)
+                assert torch.equal(other[0], rows[:, None] & columns[None])
+
+    def test_areas_are_small_and_large(self):
+        shares = [self.mixed(seed)[2] for seed in range(30)]
+        assert min(shares) < 0.2
+        assert max(shares) > 0.8
 
 
 class TestSplit:

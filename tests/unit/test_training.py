@@ -26,7 +26,7 @@ from dart_stream.training import (
     load_recipe,
     loop,
 )
-from dart_stream.training.batches import TrainingBatches
+from dart_stream.training.batches import Targets, TrainingBatches
 from dart_stream.training.losses import (
     JointLoss,
     distillation_loss,
@@ -313,8 +313,8 @@ class TestMuon:
         kernel = trainer.network.stages[1][0].conv1.weight
         torch.nn.init.ones_(trainer.network.stages[1][0].bn2.weight)
         matrix = torch.nn.Parameter(kernel.detach().flatten(1).clone())
-        images, labels = trainer._batches(0)
-        trainer._loss(trainer.network(images), labels, 1).backward()
+        images, targets = trainer._batches(0)
+        trainer._loss(trainer.network(images), targets, 1).backward()
         matrix.grad = kernel.grad.flatten(1)
         rates = {"lr": MUON.muon_learning_rate, "weight_decay": MUON.muon_weight_decay}
         torch.optim.Muon([matrix], momentum=MUON.muon_momentum, **rates).step()
@@ -351,7 +351,7 @@ class TestBatches:
         _, (first, later) = self.pictures(RECIPE, [4, 7])
         _, (alone,) = self.pictures(RECIPE, [7])
         assert torch.equal(later[0], alone[0])
-        assert torch.equal(later[1], alone[1])
+        assert torch.equal(later[1].labels, alone[1].labels)
         assert not torch.equal(first[0], later[0])
 
     def test_an_epoch_shows_every_picture_once(self):
@@ -373,6 +373,11 @@ class TestBatches:
         straight = sum(bytes(picture) in seen[0] for picture in part.images.numpy())
         assert 0 < straight < 24
 
+    def test_cutmix_takes_its_share_of_the_steps(self):
+        recipe = Recipe(input_size=(8, 8), batch_size=24, cutmix=0.5)
+        _, drawn = self.pictures(recipe, range(40))
+        assert 10 < sum(targets.pasted is not None for _, targets in drawn) < 30
+
 
 class TestLosses:
     LOGITS = (torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
@@ -382,7 +387,8 @@ class TestLosses:
     def loss(self, *, logits=LOGITS, labels=LABELS, class_weights=None, **settings):
         plain = {"label_smoothing": 0.0, "distillation": 0.0}
         loss = JointLoss(Recipe(**plain | settings), self.COST, class_weights)
-        return loss(list(logits), labels, 0)
+        targets = labels if isinstance(labels, Targets) else Targets(labels)
+        return loss(list(logits), targets, 0)
 
     def test_deeper_exits_weigh_more(self):
         assert exit_weights(4) == [0.25, 0.5, 0.75, 1.0]
@@ -391,6 +397,12 @@ class TestLosses:
         early, full = (functional.cross_entropy(each, self.LABELS) for each in self.LOGITS)
         torch.testing.assert_close(self.loss(), 0.5 * early + full)
         torch.testing.assert_close(self.loss(exit_weights=[0.2, 3.0]), 0.2 * early + 3 * full)
+
+    def test_a_pasted_class_counts_by_its_area(self):
+        pasted = torch.tensor([1, 1])
+        mixed = self.loss(labels=Targets(self.LABELS, pasted, 0.25), distillation=0.3)
+        parts = [self.loss(labels=labels, distillation=0.3) for labels in (self.LABELS, pasted)]
+        torch.testing.assert_close(mixed, 0.75 * parts[0] + 0.25 * parts[1])
 
     def test_weights_of_another_number_than_the_exits_are_refused(self):
         with pytest.raises(
