@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dart_stream.difficulty import DifficultyTables, paper_difficulty
-from dart_stream.engine import Engine
+from dart_stream.engine import Engine, staged_model
 from dart_stream.errors import DartStreamError
 from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
 from dart_stream.policies import Policy, policy_from_dict
@@ -40,7 +40,6 @@ from pipeline.perturb import CropKey, Perturbation
 from pipeline.readers import open_reader
 from pipeline.readers.images import ImagesReader
 from pipeline.regions import Cropper, build_region_finder
-from pipeline.roles.worker import staged_model
 from pipeline.sinks.jsonl import read_records
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import RESOLVED, SUMMARY, TELEMETRY

@@ -4,7 +4,7 @@ from dart_stream.engine.decisions import ExitDecisions
 from dart_stream.engine.engine import Engine
 from dart_stream.engine.placement import EngineError
 from dart_stream.engine.stage_times import StageTimes
-from dart_stream.engine.staged_model import StagedModel, StagedNetwork
+from dart_stream.engine.staged_model import StagedModel, StagedNetwork, staged_model
 
 __all__ = [
     "Engine",
@@ -13,4 +13,5 @@ __all__ = [
     "StageTimes",
     "StagedModel",
     "StagedNetwork",
+    "staged_model",
 ]

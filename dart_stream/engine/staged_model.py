@@ -7,6 +7,7 @@ from typing import Protocol
 from torch import nn
 
 from dart_stream.errors import ModelError
+from dart_stream.model_info import ModelInfo
 
 
 class StagedNetwork(Protocol):
@@ -70,3 +71,17 @@ class StagedModel:
     def num_exits(self) -> int:
         """Exits, the last included."""
         return len(self.network.stages)
+
+
+def staged_model(info: ModelInfo, network: StagedNetwork) -> StagedModel:
+    """What the engine needs, from a model directory's description and its network."""
+    return StagedModel(
+        network=network,
+        num_classes=len(info.classes),
+        input_size=info.input_size,
+        mean=info.normalisation.mean,
+        std=info.normalisation.std,
+        temperatures=info.temperatures,
+        stage_macs=info.macs.stages,
+        head_macs=info.macs.heads,
+    )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dart_stream.engine import StagedModel, StageTimes
+from dart_stream.engine import StagedModel, StageTimes, staged_model
 from dart_stream.engine.placement import choose_device
 from dart_stream.engine.prepared_network import Precision
 from dart_stream.engine.stage_times import time_model
@@ -20,7 +20,6 @@ from dart_stream.macs import Macs
 from dart_stream.model_dir import load_network, read_info
 from dart_stream.model_info import ModelInfo
 from dart_stream.models import count_macs, create_model
-from pipeline.roles.worker import staged_model
 
 
 @dataclass(frozen=True)

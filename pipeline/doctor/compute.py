@@ -44,9 +44,8 @@ def bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> Check:
 
 def model_runs(name: str) -> Check:
     """Load a model as a worker does, and classify a batch of random pictures to full depth."""
-    from dart_stream.engine import Engine
+    from dart_stream.engine import Engine, staged_model
     from dart_stream.model_dir import load_network, read_info, resolve
-    from pipeline.roles.worker import staged_model
 
     try:
         directory = resolve(name)

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dart_stream.difficulty import DifficultyTables, paper_difficulty
-from dart_stream.engine import Engine, ExitDecisions, StagedModel
+from dart_stream.engine import Engine, ExitDecisions, staged_model
 from dart_stream.engine.tracing_guard import running, tracing
 from dart_stream.errors import DartStreamError
-from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
+from dart_stream.model_dir import load_network, read_info, resolve
 from dart_stream.policies import Policy, policy_from_dict
 from pipeline.errors import PeerError
 from pipeline.messages import (
@@ -136,20 +136,6 @@ class Classifier:
         if len(blob) != expected:
             raise PeerError(f"batch {batch.batch}: expected {expected} bytes, got {len(blob)}")
         return np.frombuffer(blob, dtype=np.uint8).reshape(batch.regions, height, width, 3)
-
-
-def staged_model(info: ModelInfo, network: object) -> StagedModel:
-    """What the engine needs, from a model directory's description and its network."""
-    return StagedModel(
-        network=network,  # type: ignore[arg-type]  # a MultiExitNetwork has stages and heads
-        num_classes=len(info.classes),
-        input_size=info.input_size,
-        mean=info.normalisation.mean,
-        std=info.normalisation.std,
-        temperatures=info.temperatures,
-        stage_macs=info.macs.stages,
-        head_macs=info.macs.heads,
-    )
 
 
 def _results(decisions: ExitDecisions, difficulty: NDArray[np.float32]) -> list[RegionResult]:
