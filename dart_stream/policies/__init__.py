@@ -5,6 +5,7 @@ from dart_stream.policies.dart_paper import DartPaperPolicy
 from dart_stream.policies.entropy import EntropyPolicy
 from dart_stream.policies.fixed import FixedPolicy
 from dart_stream.policies.full import FullDepthPolicy
+from dart_stream.policies.patience import PatiencePolicy
 from dart_stream.policies.policy import ExitObservation, Policy
 from dart_stream.policies.registry import POLICY_KINDS, policy_from_dict
 from dart_stream.policies.replay import replay
@@ -17,6 +18,7 @@ __all__ = [
     "ExitObservation",
     "FixedPolicy",
     "FullDepthPolicy",
+    "PatiencePolicy",
     "Policy",
     "policy_from_dict",
     "replay",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dart_stream.policies.fields import read_list, require_keys
 from dart_stream.policies.policy import ExitObservation, Mask
@@ -25,12 +26,7 @@ class EntropyPolicy(ThresholdPolicy):
 
     def reaches(self, seen: ExitObservation, threshold: float) -> Mask:
         """Return entropy / ln(classes) <= threshold."""
-        probabilities = seen.probabilities.astype(np.float64)
-        logarithms = np.log(
-            probabilities, out=np.zeros_like(probabilities), where=probabilities > 0
-        )
-        entropy = -(probabilities * logarithms).sum(axis=1)
-        low: Mask = entropy <= threshold * np.log(probabilities.shape[1])
+        low: Mask = entropy(seen.probabilities) <= threshold * np.log(seen.probabilities.shape[1])
         return low
 
     def to_dict(self) -> dict[str, Any]:
@@ -42,3 +38,11 @@ class EntropyPolicy(ThresholdPolicy):
         """Read the body."""
         require_keys(body, cls.kind, ("thresholds",))
         return cls(thresholds=tuple(read_list(body, cls.kind, "thresholds")))
+
+
+def entropy(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the entropy of each distribution, in nats; the last axis holds the classes."""
+    exact = probabilities.astype(np.float64)
+    logarithms = np.log(exact, out=np.zeros_like(exact), where=exact > 0)
+    nats: NDArray[np.float64] = -(exact * logarithms).sum(axis=-1)
+    return nats

@@ -10,12 +10,14 @@ from dart_stream.policies.dart_paper import DartPaperPolicy
 from dart_stream.policies.entropy import EntropyPolicy
 from dart_stream.policies.fixed import FixedPolicy
 from dart_stream.policies.full import FullDepthPolicy
+from dart_stream.policies.patience import PatiencePolicy
 from dart_stream.policies.policy import Policy
 
 _CLASSES: tuple[type[Policy], ...] = (
     FullDepthPolicy,
     FixedPolicy,
     EntropyPolicy,
+    PatiencePolicy,
     DartPolicy,
     DartPaperPolicy,
 )
