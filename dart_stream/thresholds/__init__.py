@@ -2,7 +2,12 @@
 
 from dart_stream.thresholds.certificate import Bound, Certificate, Decisions, certify
 from dart_stream.thresholds.exact import GridOutcomes, score_all
-from dart_stream.thresholds.frontier import FrontierPoint, exit_scores, find_frontier
+from dart_stream.thresholds.frontier import (
+    FrontierPoint,
+    exit_scores,
+    find_frontier,
+    full_depth,
+)
 from dart_stream.thresholds.grid import Grid, quantile_grid
 from dart_stream.thresholds.objectives import (
     CostBudget,
@@ -27,6 +32,7 @@ __all__ = [
     "certify",
     "exit_scores",
     "find_frontier",
+    "full_depth",
     "quantile_grid",
     "score_all",
 ]

@@ -72,6 +72,17 @@ def find_frontier(
     return [point for point, better in zip(points, values > best_before, strict=True) if better]
 
 
+def full_depth(table: ExitTable, costs: Costs) -> FrontierPoint:
+    """The network without early exits, which needs no difficulty either."""
+    return FrontierPoint(
+        thresholds=(None,) * (table.num_exits - 1),
+        beta=0.0,
+        cost=costs.plain(),
+        accuracy=None if table.labels is None else float(table.correct[:, -1].mean()),
+        disagreement=0.0,
+    )
+
+
 def _of_one_beta(
     table: ExitTable, costs: Costs, worth: Worth, beta: float, levels: int | None
 ) -> list[FrontierPoint]:
