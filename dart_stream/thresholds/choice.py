@@ -1,0 +1,154 @@
+"""From an exit table to `policy.json`: select on one half, certify on the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from dart_stream.costs import Costs
+from dart_stream.errors import DataError
+from dart_stream.exit_table import ExitTable
+from dart_stream.policies import DartPolicy, replay
+from dart_stream.thresholds.certificate import Certificate, Decisions, certify
+from dart_stream.thresholds.frontier import FrontierPoint, Worth, find_frontier, full_depth
+from dart_stream.thresholds.objectives import Objective
+
+FORMAT_VERSION: Final = 1
+_KEPT_POINTS: Final = 64
+_LEAST_PICTURES: Final = 40
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """Rows of a table to select on, and to certify on."""
+
+    selection: Rows
+    certification: Rows
+
+
+def random_halves(n: int, seed: int) -> Halves:
+    """Halves of pictures in no order.
+
+    Raises:
+        DataError: too few pictures.
+    """
+    order = np.random.default_rng(seed).permutation(_enough(n))
+    return Halves(np.sort(order[: n // 2]), np.sort(order[n // 2 :]))
+
+
+def earlier_and_later(n: int) -> Halves:
+    """Halves of footage in the order of time: what was selected is certified on what came later.
+
+    Raises:
+        DataError: too few pictures.
+    """
+    rows = np.arange(_enough(n))
+    return Halves(rows[: n // 2], rows[n // 2 :])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChosenPolicy:
+    """A policy with what it was chosen from and what is known about it."""
+
+    point: FrontierPoint
+    frontier: Sequence[FrontierPoint]
+    full: FrontierPoint
+    certificate: Certificate
+
+    @property
+    def policy(self) -> DartPolicy:
+        """The thresholds as the engine takes them."""
+        return policy_of(self.point)
+
+    def to_dict(self, selection: dict[str, Any]) -> dict[str, Any]:
+        """The body of `policy.json`.
+
+        Args:
+            selection: how the choice was made, for people.
+        """
+        return {
+            "format_version": FORMAT_VERSION,
+            "frontier": [self._described(point) for point in thinned(self.frontier)],
+            "chosen": self.policy.to_dict(),
+            "certificate": msgspec.to_builtins(self.certificate),
+            "selection": selection | self._described(self.point),
+        }
+
+    def _described(self, point: FrontierPoint) -> dict[str, Any]:
+        return {
+            "thresholds": list(point.thresholds),
+            "beta": point.beta,
+            "cost_share": point.cost / self.full.cost,
+            "accuracy": point.accuracy,
+            "disagreement": point.disagreement,
+        }
+
+
+def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by its caller
+    table: ExitTable,
+    costs: Costs,
+    objective: Objective,
+    halves: Halves,
+    *,
+    worth: Worth,
+    betas: Sequence[float] = (0.0,),
+    confidence: float = 0.95,
+) -> ChosenPolicy:
+    """Find the frontier on one half, pick a point, and certify it on the other.
+
+    Args:
+        table: of pictures that the model was not trained on.
+        costs: of its exits, that the objective speaks of.
+        objective: what to ask of thresholds.
+        halves: of the table.
+        worth: what the frontier keeps.
+        betas: sensitivities to difficulty that compete.
+        confidence: of the certificate's bounds.
+
+    Raises:
+        DataError: the objective cannot be met.
+    """
+    selection = table.take(halves.selection)
+    frontier = find_frontier(selection, costs, worth, betas)
+    full = full_depth(selection, costs)
+    point = objective.choose(frontier, full)
+    held_out = table.take(halves.certification)
+    decisions, cost = decide(held_out, policy_of(point), costs)
+    certificate = certify(decisions, cost / costs.plain(), table.source, confidence)
+    return ChosenPolicy(point, frontier, full, certificate)
+
+
+def policy_of(point: FrontierPoint) -> DartPolicy:
+    """Thresholds of a frontier as a policy."""
+    return DartPolicy(thresholds=point.thresholds, beta=point.beta)
+
+
+def decide(table: ExitTable, policy: DartPolicy, costs: Costs) -> tuple[Decisions, float]:
+    """What a policy does to pictures, and what it costs on average."""
+    exits = replay(policy, table.probabilities, table.difficulty)
+    answers = table.answers[np.arange(len(table)), exits]
+    watched = [policy.watches(k) for k in range(table.num_exits - 1)]
+    cost = costs.up_to_exit(watched)[exits].mean()
+    return Decisions(exits, answers, table.answers[:, -1], table.labels), float(cost)
+
+
+def thinned(frontier: Sequence[FrontierPoint], count: int = _KEPT_POINTS) -> list[FrontierPoint]:
+    """At most `count` points, the first and the last among them."""
+    if len(frontier) <= count:
+        return list(frontier)
+    kept = np.unique(np.linspace(0, len(frontier) - 1, count).round().astype(int))
+    return [frontier[index] for index in kept]
+
+
+def _enough(n: int) -> int:
+    if n < _LEAST_PICTURES:
+        raise DataError(
+            f"thresholds: expected at least {_LEAST_PICTURES} pictures to select and certify on, "
+            f"got {n}; add some"
+        )
+    return n

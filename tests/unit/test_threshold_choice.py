@@ -1,0 +1,102 @@
+"""Selection on one half, certificate on the other, and the body of policy.json."""
+
+import json
+
+import numpy as np
+import pytest
+
+from dart_stream.costs import Costs
+from dart_stream.errors import DataError
+from dart_stream.exit_table import ExitTable
+from dart_stream.policies import policy_from_dict
+from dart_stream.thresholds import CostBudget, MaxDisagreement
+from dart_stream.thresholds.choice import (
+    choose_policy,
+    earlier_and_later,
+    random_halves,
+    thinned,
+)
+
+
+def table(count=2000, seed=0, labelled=True):
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 4, count)
+    noise = generator.normal(0, 1, (count, 3, 4)) * np.array([1.5, 1, 0.5])[:, None]
+    shared = generator.normal(0, 1, (count, 1, 4))
+    return ExitTable(
+        logits=(3 * np.eye(4)[labels][:, None] + shared + noise).astype(np.float32),
+        temperatures=(1.0, 1.0, 1.0),
+        labels=labels if labelled else None,
+        difficulty=generator.random(count).astype(np.float32),
+        macs=Costs(stages=[10, 30, 60], heads=[1, 1, 1], estimator=0.5),
+        classes=("a", "b", "c", "d"),
+        source="synthetic pictures",
+    )
+
+
+def chosen(made, halves=None, objective=None, worth="agreement"):
+    return choose_policy(
+        made,
+        made.macs,
+        objective or MaxDisagreement(0.05),
+        halves or random_halves(len(made), seed=0),
+        worth=worth,
+    )
+
+
+def test_halves_are_disjoint_and_whole():
+    for halves in (random_halves(101, seed=3), earlier_and_later(101)):
+        assert sorted([*halves.selection, *halves.certification]) == list(range(101))
+    assert earlier_and_later(100).selection.max() < earlier_and_later(100).certification.min()
+    assert random_halves(100, 1).selection.tolist() != random_halves(100, 2).selection.tolist()
+
+
+def test_too_few_pictures_are_refused():
+    with pytest.raises(DataError, match=r"at least 40 pictures .* got 39"):
+        random_halves(39, seed=0)
+
+
+def test_what_is_certified_was_not_selected_on():
+    made = table()
+    halves = random_halves(len(made), seed=0)
+    before = chosen(made, halves)
+    other = made.logits.copy()
+    other[halves.certification] = other[halves.certification][:, ::-1]
+    changed = chosen(ExitTable(**(made.__dict__ | {"logits": other})), halves)
+    assert changed.point == before.point
+    assert changed.certificate != before.certificate
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_disagreement_is_about_what_was_asked(seed):
+    made = chosen(table(count=4000, seed=seed))
+    assert made.point.disagreement <= 0.05
+    assert made.certificate.n == 2000
+    assert made.certificate.distribution == "synthetic pictures"
+    assert made.certificate.disagreement.estimate <= 0.07
+    assert made.certificate.disagreement.upper > made.certificate.disagreement.estimate
+    assert made.certificate.cost_share < 0.9
+    assert made.certificate.exit_gap.lower < made.certificate.exit_gap.upper
+
+
+def test_footage_without_labels_needs_agreement_only():
+    made = table(labelled=False)
+    certificate = chosen(made, earlier_and_later(len(made))).certificate
+    assert certificate.exit_gap is None
+
+
+def test_the_body_is_json_and_gives_the_policy_back():
+    made = chosen(table(), objective=CostBudget(0.6), worth="accuracy")
+    body = json.loads(json.dumps(made.to_dict({"split": "validation"})))
+    assert policy_from_dict(body["chosen"], num_exits=3, num_classes=4) == made.policy
+    assert 2 <= len(body["frontier"]) <= 64
+    assert body["selection"]["split"] == "validation"
+    assert body["selection"]["cost_share"] <= 0.6
+    assert body["certificate"]["n"] == 1000
+
+
+def test_a_thinned_frontier_keeps_its_ends():
+    points = list(range(1000))
+    kept = thinned(points, 10)
+    assert len(kept) == 10
+    assert (kept[0], kept[-1]) == (0, 999)
