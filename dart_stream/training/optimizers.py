@@ -91,6 +91,7 @@ def _muon(matrices: list[nn.Parameter], recipe: Recipe) -> torch.optim.Optimizer
         [group],
         lr=recipe.muon_learning_rate,
         momentum=recipe.muon_momentum,
+        ns_steps=recipe.muon_iterations,
         weight_decay=recipe.muon_weight_decay,
         nesterov=recipe.muon_momentum > 0,
     )
