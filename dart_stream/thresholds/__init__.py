@@ -16,6 +16,7 @@ from dart_stream.thresholds.objectives import (
     Objective,
     PaperObjective,
 )
+from dart_stream.thresholds.sensitivity import Sensitivity, choose_sensitivity
 
 __all__ = [
     "Bound",
@@ -29,7 +30,9 @@ __all__ = [
     "MaxExitGap",
     "Objective",
     "PaperObjective",
+    "Sensitivity",
     "certify",
+    "choose_sensitivity",
     "exit_scores",
     "find_frontier",
     "full_depth",
