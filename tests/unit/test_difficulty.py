@@ -1,6 +1,7 @@
 """Difficulty: hand-computed parts, ranges, independence of the batch, tables."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,11 +11,11 @@ from dart_stream.difficulty import (
     KNOTS,
     DifficultyTables,
     difficulty_parts,
-    estimator_flops,
     fit_difficulty,
     fit_difficulty_to_parts,
     paper_code_difficulty,
     paper_difficulty,
+    paper_difficulty_of_parts,
 )
 from dart_stream.errors import DataError, ModelError
 
@@ -80,14 +81,91 @@ def test_parts_and_scores_lie_in_the_unit_interval():
         assert values.max() <= 1
 
 
+def as_numbers(images):
+    """The same pictures as planes of numbers in [0, 1]."""
+    return images.transpose(0, 3, 1, 2) / np.float32(255)
+
+
+def parts_by_definition(image):
+    """Parts of one picture in double precision, written as DART Eq. 1-7 are."""
+    colours = image.astype(np.float64) / 255
+    grey = colours @ [0.299, 0.587, 0.114]
+    windows = np.lib.stride_tricks.sliding_window_view(grey, (3, 3))
+    sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    laplacian = np.array([[0, 1, 0], [1, -4, 1], [0, 1, 0]])
+    squared = (windows * sobel).sum((2, 3)) ** 2 + (windows * sobel.T).sum((2, 3)) ** 2
+    edges = squared > max(squared.mean() * 1.0002, EDGE_FLOOR**2)
+    gradient = np.abs((windows * laplacian).sum((2, 3))).mean()
+    return edges.mean(), colours.var(axis=(0, 1)).mean() * 4, gradient / 4
+
+
+@pytest.mark.parametrize("size", [(3, 3), (4, 3), (28, 28), (32, 32), (33, 47), (240, 320)])
+def test_parts_are_those_of_the_definition_in_either_form(size):
+    images = random_images(6, size)
+    expected = np.array([parts_by_definition(image) for image in images])
+    for form in (images, as_numbers(images)):
+        parts = difficulty_parts(form)
+        np.testing.assert_allclose(parts[:, 1:], expected[:, 1:], atol=2e-6)
+        # An edge more or less where a magnitude lies within rounding of the threshold.
+        np.testing.assert_allclose(parts[:, EDGE], expected[:, EDGE], atol=1e-4)
+
+
+def test_the_paper_code_is_the_same_in_either_form():
+    images = random_images(9)
+    from_bytes, from_numbers = (
+        paper_code_difficulty(form, (0.5, 0.4, 0.3), (0.2, 0.3, 0.2))
+        for form in (images, as_numbers(images))
+    )
+    np.testing.assert_allclose(from_bytes, from_numbers, atol=1e-6)
+
+
+@pytest.mark.parametrize("slope", [3, 8])
+def test_rounding_makes_no_edges_of_an_even_ramp(slope):
+    ramp = np.broadcast_to(np.arange(32)[:, np.newaxis] * slope, (1, 32, 32, 3)).astype(np.uint8)
+    for form in (ramp, as_numbers(ramp), ramp.swapaxes(1, 2)):
+        assert difficulty_parts(form)[0, EDGE] == 0
+
+
+@pytest.mark.parametrize("value", [0, 77, 255])
+@pytest.mark.parametrize("size", [(3, 3), (33, 47), (300, 200)])
+def test_constant_pictures_have_no_parts_whatever_their_size(size, value):
+    images = np.full((2, *size, 3), value, np.uint8)
+    for form in (images, as_numbers(images)):
+        np.testing.assert_allclose(difficulty_parts(form), 0, atol=1e-6)
+
+
+def test_results_stay_when_the_next_batch_is_measured():
+    images = random_images(8)
+    first = difficulty_parts(images[:4])
+    kept = first.copy()
+    difficulty_parts(images[4:])
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_threads_do_not_share_their_memory():
+    images = random_images(200, (32, 32))
+    expected = difficulty_parts(images)
+    with ThreadPoolExecutor(4) as threads:
+        rounds = list(threads.map(lambda _: difficulty_parts(images), range(12)))
+    for parts in rounds:
+        np.testing.assert_array_equal(parts, expected)
+
+
+def test_alpha_of_measured_parts_is_alpha_of_the_pictures():
+    images = random_images(20)
+    of_parts = paper_difficulty_of_parts(difficulty_parts(images))
+    np.testing.assert_array_equal(of_parts, paper_difficulty(images))
+
+
 @pytest.mark.parametrize("size", [(3, 3), (12, 17), (32, 32), (5, 64)])
 def test_difficulty_does_not_depend_on_the_batch_to_the_last_bit(size):
     images = random_images(67, size)
     tables = fit_difficulty(random_images(200, size, seed=1))
-    for score in (tables.score, paper_difficulty):
-        together = score(images)
-        one_by_one = np.concatenate([score(images[i : i + 1]) for i in range(len(images))])
-        np.testing.assert_array_equal(together, one_by_one)
+    for form in (images, as_numbers(images)):
+        for score in (tables.score, paper_difficulty):
+            together = score(form)
+            one_by_one = np.concatenate([score(form[i : i + 1]) for i in range(len(form))])
+            np.testing.assert_array_equal(together, one_by_one)
 
 
 def test_a_batch_of_many_chunks_equals_its_pictures():
@@ -149,11 +227,22 @@ def test_an_empty_batch_has_no_scores():
         np.zeros((2, 8, 8), np.uint8),
         np.zeros((2, 8, 8, 1), np.uint8),
         np.zeros((2, 2, 8, 3), np.uint8),
+        np.zeros((2, 3, 8, 2), np.float32),
+        np.zeros((2, 8, 8, 3), np.int32),
     ],
 )
 def test_other_arrays_are_refused_with_what_came(images):
-    with pytest.raises(DataError, match=r"expected uint8 .*, got (uint8|float32) \(2, "):
+    with pytest.raises(DataError, match=r"expected uint8 .*, got (uint8|float32|int32) \(2, "):
         difficulty_parts(images)
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.5, float("nan")])
+def test_numbers_outside_the_unit_interval_are_refused(value):
+    images = np.full((2, 3, 8, 8), 0.5, np.float32)
+    images[1, 2, 3, 4] = value
+    for measure in (difficulty_parts, lambda x: paper_code_difficulty(x, (0.5,) * 3, (0.2,) * 3)):
+        with pytest.raises(DataError, match=r"expected float pictures in \[0, 1\], .* from .* to"):
+            measure(images)
 
 
 @pytest.mark.parametrize("weights", [(1, 1, 1), (0.5, 0.7, -0.2), (float("nan"), 0.5, 0.5)])
@@ -190,7 +279,3 @@ def test_tables_cannot_be_changed():
     tables = fit_difficulty(random_images(30))
     with pytest.raises(ValueError, match="read-only"):
         tables.sum_knots[0] = 0
-
-
-def test_the_cost_is_counted_per_pixel():
-    assert estimator_flops(32, 32) == 36 * 1024
