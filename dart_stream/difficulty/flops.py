@@ -3,8 +3,9 @@
 from typing import Final
 
 FLOPS_PER_PIXEL: Final = 38
-"""Of `difficulty_parts` on bytes, counted by a test: grey 6, variance 12, edges 12, Laplacian 7. The
-same on numbers takes 43, for it checks their range; mode `dart` adds four look-ups a picture.
+"""Of `difficulty_parts` on bytes, counted by a test: grey 6, variance 12, edges 12, Laplacian 7.
+
+The same on numbers takes 43, for it checks their range; mode `dart` adds four look-ups a picture.
 """
 
 

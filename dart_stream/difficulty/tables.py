@@ -41,12 +41,13 @@ class DifficultyTables:
         weights: of the three parts; not negative, sum 1.
         part_knots: float64 (3, 256), rising quantiles of each part at levels 0, 1/255, ..., 1.
         sum_knots: float64 (256,), the same of the weighted sum.
+        curves: the four distribution functions, that of the weighted sum last.
     """
 
     weights: Weights
     part_knots: NDArray[np.float64]
     sum_knots: NDArray[np.float64]
-    _curves: tuple[Distribution, ...] = field(init=False, repr=False)
+    curves: tuple[Distribution, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         require_weights(self.weights, ModelError)
@@ -55,7 +56,7 @@ class DifficultyTables:
             _require_knots(name, row)
         self.part_knots.setflags(write=False)
         self.sum_knots.setflags(write=False)
-        object.__setattr__(self, "_curves", tuple(Distribution.through(row) for row in knots))
+        object.__setattr__(self, "curves", tuple(Distribution.through(row) for row in knots))
 
     def score(self, images: Images) -> Floats:
         """Return the difficulty of each picture, float32 (n,) in [0, 1].
@@ -67,9 +68,9 @@ class DifficultyTables:
 
     def score_parts(self, parts: Floats) -> Floats:
         """Return the difficulty that belongs to measured parts (n, 3)."""
-        levels = [curve(parts[:, j]) for j, curve in enumerate(self._curves[:-1])]
+        levels = [curve(parts[:, j]) for j, curve in enumerate(self.curves[:-1])]
         total = weighted_sum(np.stack(levels, axis=1), self.weights)
-        return self._curves[-1](total).astype(np.float32)
+        return self.curves[-1](total).astype(np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, as `model.json` keeps them."""
