@@ -79,7 +79,8 @@ class ExitTable:
     @property
     def num_exits(self) -> int:
         """Exits, the last included."""
-        return self.logits.shape[1]
+        exits: int = self.logits.shape[1]
+        return exits
 
     @cached_property
     def probabilities(self) -> NDArray[np.float32]:
@@ -91,17 +92,20 @@ class ExitTable:
     @cached_property
     def confidence(self) -> NDArray[np.float32]:
         """Probability of each exit's answer, [N, exits]."""
-        return self.probabilities.max(2)
+        confidence: NDArray[np.float32] = self.probabilities.max(2)
+        return confidence
 
     @cached_property
     def answers(self) -> NDArray[np.int64]:
         """Class that each exit would answer, [N, exits]."""
-        return self.probabilities.argmax(2)
+        answers: NDArray[np.int64] = self.probabilities.argmax(2)
+        return answers
 
     @cached_property
     def agrees(self) -> NDArray[np.bool_]:
         """Whether each exit answers as the full network does, [N, exits]."""
-        return self.answers == self.answers[:, -1:]
+        agrees: NDArray[np.bool_] = self.answers == self.answers[:, -1:]
+        return agrees
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
@@ -115,7 +119,8 @@ class ExitTable:
                 f"exit table of {self.source}: expected labels, it has none; "
                 "use what needs agreement with full depth only"
             )
-        return self.answers == self.labels[:, None]
+        correct: NDArray[np.bool_] = self.answers == self.labels[:, None]
+        return correct
 
     def take(self, rows: NDArray[np.integer]) -> Self:
         """The same of some pictures."""

@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from dart_stream.engine.decisions import DecisionBook, ExitDecisions
 from dart_stream.engine.exit_plan import ExitPlan
 from dart_stream.engine.placement import EngineError, choose_device, place
-from dart_stream.engine.prepared_network import FoldedStages
+from dart_stream.engine.prepared_network import FoldedStages, PreparedNetwork
 from dart_stream.engine.stage_times import StageTimes, measure_stage_times
 from dart_stream.engine.staged_model import StagedModel
 from dart_stream.policies import Policy
@@ -64,6 +64,16 @@ class Engine:
                 *self._network.description,
             ]
         )
+
+    @property
+    def network(self) -> PreparedNetwork:
+        """The stages and heads that it runs."""
+        return self._network
+
+    @property
+    def device(self) -> torch.device:
+        """Where it runs."""
+        return self._network.device
 
     @torch.inference_mode()
     def run(

@@ -1,0 +1,1 @@
+"""Methods of early exit compared on one model: what `evaluate` computes, without its screen."""
