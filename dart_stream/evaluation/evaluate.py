@@ -19,6 +19,7 @@ from dart_stream.evaluation.breakdown import (
 from dart_stream.evaluation.method_row import MethodRow, describe
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods import METHODS, FittedMethod
+from dart_stream.metrics import auroc
 from dart_stream.thresholds import FrontierPoint, find_frontier
 
 BUDGETS: Final = (0.75, 0.5, 0.35, 0.25)
@@ -99,3 +100,15 @@ def take_apart(fitted: FittedMethod, test: ExitTable) -> Breakdown:
 def frontier_on(validation: ExitTable) -> list[FrontierPoint]:
     """The accuracy-cost frontier of plain thresholds on the pictures that choose them."""
     return find_frontier(validation, validation.macs)
+
+
+def difficulty_auroc(test: ExitTable) -> list[float | None]:
+    """How well difficulty tells pictures on which an exit is wrong, for each exit; 0.5 is chance.
+
+    None for an exit that is right, or wrong, on every picture.
+    """
+    found: list[float | None] = []
+    for right in test.correct.T:
+        mixed = bool(right.any()) and not bool(right.all())
+        found.append(auroc(test.difficulty, ~right) if mixed else None)
+    return found

@@ -11,7 +11,9 @@ from dart_stream import __version__
 from dart_stream.errors import DartStreamError
 from pipeline.errors import PipelineError, UserError
 
-COMMANDS: Final = ("run", "demo", "validate", "doctor", "schema", "models", "train", "bench")
+COMMANDS: Final = (
+    *("run", "demo", "validate", "doctor", "schema", "models", "train", "evaluate", "bench"),
+)
 """Each is a module beside this one with HELP, `configure(parser)` and `execute(args)`."""
 
 EXIT_FAILED, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130

@@ -1,0 +1,235 @@
+"""What `evaluate` does on the machine: tables recorded, methods fitted, policies timed."""
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, Self
+
+import msgspec
+import numpy as np
+import torch
+
+from dart_stream.costs import Costs
+from dart_stream.data import Pictures
+from dart_stream.difficulty import DifficultyTables, estimator_flops
+from dart_stream.engine import Engine, staged_model
+from dart_stream.engine.policy_times import time_policies
+from dart_stream.engine.recording import record_exits
+from dart_stream.engine.timing import interleaved_median_ms
+from dart_stream.evaluation.document import Estimator, Evaluation, FrontierRow, FullDepth
+from dart_stream.evaluation.evaluate import (
+    BUDGETS,
+    SHOWN_BUDGET,
+    Measured,
+    difficulty_auroc,
+    frontier_on,
+    measure_methods,
+    take_apart,
+)
+from dart_stream.evaluation.halvings import OURS, compare_on_halves
+from dart_stream.evaluation.method_row import MethodRow
+from dart_stream.exit_table import ExitTable
+from dart_stream.methods import METHODS
+from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
+from dart_stream.policies import FullDepthPolicy, Policy
+from dart_stream.thresholds.choice import thinned
+
+_SEEDS: Final = (0, 1, 2)
+_REPEATS: Final = 7
+_TIMED_PICTURES: Final = 1024
+_FRONTIER_POINTS: Final = 200
+_ORACLE: Final = "oracle"
+_BY_TIME: Final = ("shared", OURS)
+"""Methods that are also fitted to budgets of measured time."""
+
+OnStep = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model on a device."""
+
+    info: ModelInfo
+    engine: Engine
+    threads: int
+
+    @classmethod
+    def load(
+        cls, name: str, device: str, precision: Literal["auto", "fp32", "bf16"], threads: int
+    ) -> Self:
+        """Load a zoo model or model directory.
+
+        Raises:
+            ModelError: it cannot be used.
+            EngineError: the device is not there.
+        """
+        directory = resolve(name)
+        info = read_info(directory)
+        staged = staged_model(info, load_network(directory, info))
+        engine = Engine(staged, device=device, precision=precision, threads=threads)
+        return cls(info, engine, threads)
+
+    @property
+    def tables(self) -> DifficultyTables | None:
+        """Of difficulty; None if the model has none."""
+        body = self.info.difficulty
+        return None if body is None else DifficultyTables.from_dict(body)
+
+    def record(self, pictures: Pictures, source: str) -> ExitTable:
+        """Run pictures through every exit."""
+        network = self.engine.network
+        return record_exits(self.info, network, pictures.images, pictures.labels, source)
+
+
+def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named by its caller
+    subject: Subject,
+    *,
+    chosen_on: tuple[Pictures, str],
+    measured_on: tuple[Pictures, str, str],
+    methods: Sequence[str] | None,
+    batch: int,
+    command: str,
+    on_step: OnStep,
+) -> Evaluation:
+    """Compare methods on one model.
+
+    Args:
+        subject: the model.
+        chosen_on: pictures to choose thresholds on, and what they are.
+        measured_on: pictures to measure on, their data set and split.
+        methods: names; None compares all.
+        batch: pictures handed over at once when times are measured.
+        command: that asked for it.
+        on_step: told in a line what begins.
+    """
+    names = list(METHODS) if methods is None else list(methods)
+    pictures, dataset, split = measured_on
+    on_step(f"running {len(chosen_on[0]) + len(pictures)} pictures through every exit")
+    validation = subject.record(*chosen_on)
+    test = subject.record(pictures, f"{dataset}, split {split}")
+    times = _stage_costs(subject, pictures, batch)
+    on_step("fitting methods")
+    measured = measure_methods(validation, test, validation.macs, names)
+    by_time = [name for name in names if name in _BY_TIME]
+    measured += measure_methods(validation, test, times, by_time)
+    on_step("choosing again on halves of the validation pictures")
+    halvings = compare_on_halves(validation, test, BUDGETS, _SEEDS) if OURS in names else None
+    on_step(f"timing {len(measured)} settings, batches of {batch}")
+    full_ms, rows = _timed(subject, measured, pictures, batch)
+    shown = next((m for m in measured if m.row.name == OURS and m.row.budget == SHOWN_BUDGET), None)
+    return Evaluation(
+        command=command,
+        model=subject.info.name,
+        dataset=dataset,
+        split=split,
+        n=len(test),
+        chosen_on=chosen_on[1],
+        chosen_n=len(validation),
+        classes=list(test.classes),
+        precision=subject.engine.precision,
+        threads=subject.threads,
+        batch=batch,
+        full_depth=FullDepth(
+            accuracy=float(test.correct[:, -1].mean()), macs=test.macs.plain(), time_ms=full_ms
+        ),
+        exits=_exits(test),
+        estimator=Estimator(
+            flops=estimator_flops(*subject.info.input_size),
+            time_us=1e3 * times.estimator,
+            auroc_error=difficulty_auroc(test),
+        ),
+        methods=[row for row in rows if row.name != _ORACLE],
+        oracle=next((row for row in rows if row.name == _ORACLE), None),
+        frontier=_frontier(validation),
+        breakdown=None if shown is None else take_apart(shown.fitted, test),
+        halvings=halvings,
+        device=_device_name(subject),
+        host=_host(),
+        torch=str(torch.__version__),
+    )
+
+
+def _stage_costs(subject: Subject, pictures: Pictures, batch: int) -> Costs:
+    """Milliseconds a picture of every part, in batches of one size."""
+    times = subject.engine.measure_stage_times([batch], _REPEATS)
+    return Costs(
+        stages=(times.stage_ms[0] / batch).tolist(),
+        heads=(times.head_ms[0] / batch).tolist(),
+        estimator=_estimator_ms(subject, pictures, batch),
+        unit="ms",
+    )
+
+
+def _estimator_ms(subject: Subject, pictures: Pictures, batch: int) -> float:
+    tables, images = subject.tables, pictures.images[:batch]
+    if tables is None:
+        return 0.0
+    device = subject.engine.device
+    return interleaved_median_ms([lambda: tables.score(images)], repeats=31, device=device)[
+        0
+    ] / len(images)
+
+
+def _timed(
+    subject: Subject, measured: Sequence[Measured], pictures: Pictures, batch: int
+) -> tuple[float, list[MethodRow]]:
+    """Time of the full network, and all rows with the times of those that the engine can run."""
+    runnable = [m.fitted for m in measured if m.fitted.policy is not None]
+    policies: list[tuple[Policy, bool]] = [(FullDepthPolicy(), False)]
+    policies += [(f.policy, f.reads_difficulty) for f in runnable if f.policy is not None]
+    readings = time_policies(
+        subject.engine,
+        pictures.images[:_TIMED_PICTURES],
+        policies,
+        subject.tables,
+        batch_size=batch,
+        repeats=_REPEATS,
+    )
+    medians = np.median(readings, axis=0)
+    speedups = np.median(readings[:, :1] / readings, axis=0)
+    times = {
+        id(fitted): (float(ms), float(ratio))
+        for fitted, ms, ratio in zip(runnable, medians[1:], speedups[1:], strict=True)
+    }
+    return float(medians[0]), [_with_time(m, times.get(id(m.fitted))) for m in measured]
+
+
+def _with_time(measured: Measured, time: tuple[float, float] | None) -> MethodRow:
+    if time is None:
+        return measured.row
+    return msgspec.structs.replace(measured.row, time_ms=time[0], speedup=time[1])
+
+
+def _exits(test: ExitTable) -> list[dict[str, float]]:
+    shares = test.macs.up_to_exit() / test.macs.plain()
+    return [
+        {"accuracy": float(right), "macs_share": float(share)}
+        for right, share in zip(test.correct.mean(0), shares, strict=True)
+    ]
+
+
+def _frontier(validation: ExitTable) -> list[FrontierRow]:
+    plain = validation.macs.plain()
+    return [
+        FrontierRow(
+            cost_share=point.cost / plain,
+            accuracy=float(point.accuracy or 0.0),
+            disagreement=point.disagreement,
+        )
+        for point in thinned(frontier_on(validation), _FRONTIER_POINTS)
+    ]
+
+
+def _device_name(subject: Subject) -> str:
+    device = subject.engine.device
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+
+
+def _host() -> dict[str, Any]:
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "python": platform.python_version(),
+    }
