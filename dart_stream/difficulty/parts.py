@@ -6,20 +6,19 @@ Differs from the paper: nothing; what it leaves open is in `dart_stream.difficul
 A chunk of pictures lies in memory as one long row of grey values, and a pixel's neighbour is the
 same row read a little later. So every operation is one loop over contiguous memory, where slices of
 pictures would be a loop of 30 numbers a picture's row. Windows that reach over a picture's right or
-lower border hold nonsense; `_Windows` leaves them out.
+lower border hold nonsense, which sums leave out.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from typing import Final
 
 import numpy as np
 
 from dart_stream.difficulty.colours import measure_colours
 from dart_stream.difficulty.definition import EDGE_FLOOR, EDGE_MARGIN, GRADIENT_RANGE, Floats
 from dart_stream.difficulty.pictures import Images, in_chunks, size_of
-from dart_stream.difficulty.scratch import Scratch
+from dart_stream.difficulty.workspace import Workspace, Workspaces
 
-_scratch = Scratch()
+_workspaces: Final = Workspaces()
 
 
 def difficulty_parts(images: Images) -> Floats:
@@ -43,81 +42,51 @@ def difficulty_parts(images: Images) -> Floats:
     return in_chunks(images, _parts_of_chunk)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Windows:
-    """The 3x3 windows of pictures of one size, named by their first pixel.
-
-    Attributes:
-        width: of a picture.
-        inside: float32 (height * width,), 1 where a window fits into its picture, else 0.
-        count: how many do.
-    """
-
-    width: int
-    inside: Floats
-    count: int
-
-    def mean(self, values: Floats) -> Floats:
-        """Mean over each picture's windows, (n,), of a value for each pixel of all pictures."""
-        sums: Floats = np.vecdot(values.reshape(-1, len(self.inside)), self.inside)
-        return sums / np.float32(self.count)
-
-
-@lru_cache(maxsize=4)
-def _windows(height: int, width: int) -> _Windows:
-    inside = np.zeros((height, width), np.float32)
-    inside[:-2, :-2] = 1
-    return _Windows(width, inside.ravel(), (height - 2) * (width - 2))
-
-
 def _parts_of_chunk(images: Images) -> Floats:
-    n, (height, width) = len(images), size_of(images)
-    total = n * height * width
-    values, grey, first, second, third = _scratch.carve(
-        [3 * total, total + 2 * width + 2, total + 2 * width + 1, total + width + 1, total]
-    )
-    grey[total:] = 0  # windows of the last picture read it where they do not count
-    windows = _windows(height, width)
-    parts = np.empty((n, 3), np.float32)
-    parts[:, 1] = measure_colours(images, values, grey[:total].reshape(n, -1))
-    parts[:, 0] = _edge_density(grey, windows, (first, second, third))
-    parts[:, 2] = _mean_laplacian(grey, windows, (first, third)) / np.float32(GRADIENT_RANGE)
-    return np.minimum(parts, np.float32(1), out=parts)  # sums are rounded
+    space = _workspaces((len(images), *size_of(images)))
+    parts = np.empty((len(images), 3))
+    parts[:, 1] = measure_colours(images, space)
+    parts[:, 0] = _edges(space)
+    parts[:, 2] = _sum_of_laplacians(space)
+    parts *= (1 / space.windows, 1, 1 / (GRADIENT_RANGE * space.windows))
+    np.maximum(parts, 0, out=parts)  # sums are rounded
+    np.minimum(parts, 1, out=parts)
+    return parts.astype(np.float32)
 
 
-def _edge_density(grey: Floats, windows: _Windows, work: tuple[Floats, Floats, Floats]) -> Floats:
-    """Share of edges, (n,).
+def _edges(space: Workspace) -> Floats:
+    """Number of edges, (n,).
 
     With the sums of 2x2 pixels above left, above right, below left and below right of the centre,
         gx = (ne + se) - (nw + sw),  gy = (sw + se) - (nw + ne),
         (gx^2 + gy^2) / 2 = (se - nw)^2 + (ne - sw)^2.
     """
-    first, second, third = work
-    width, total = windows.width, len(third)
-    pairs = np.add(grey[:-1], grey[1:], out=first)
+    (first, second, third), grey, width = space.rows, space.grey, space.shape[2]
+    total = len(third)
+    pairs = np.add(grey[:-1], grey[1:], out=first[:-1])
     boxes = np.add(pairs[:-width], pairs[width:], out=second)
     falling = np.subtract(boxes[width + 1 :], boxes[:total], out=third)
     rising = np.subtract(boxes[1 : total + 1], boxes[width : width + total], out=first[:total])
     np.square(falling, out=falling)
     np.square(rising, out=rising)
-    half_squared = np.add(falling, rising, out=falling)
-    threshold = windows.mean(half_squared) * np.float32((1 + EDGE_MARGIN) ** 2)
+    half_squared = np.add(falling, rising, out=falling).reshape(-1, len(space.inside))
+    threshold = np.vecdot(half_squared, space.inside)[:, np.newaxis]
+    threshold *= np.float32((1 + EDGE_MARGIN) ** 2 / space.windows)
     np.maximum(threshold, np.float32(EDGE_FLOOR**2 / 2), out=threshold)
-    is_edge = np.greater(
-        half_squared.reshape(len(threshold), -1),
-        threshold[:, np.newaxis],
-        out=second[:total].reshape(len(threshold), -1),
-    )
-    return windows.mean(is_edge)
+    is_edge = np.greater(half_squared, threshold, out=second[:total].reshape(half_squared.shape))
+    edges: Floats = np.vecdot(is_edge, space.inside)
+    return edges
 
 
-def _mean_laplacian(grey: Floats, windows: _Windows, work: tuple[Floats, Floats]) -> Floats:
-    """Mean absolute four-neighbour Laplacian, (n,); overwrites the grey values."""
-    first, second = work
-    width, total = windows.width, len(second)
+def _sum_of_laplacians(space: Workspace) -> Floats:
+    """Absolute four-neighbour Laplacians, (n,); overwrites the grey values."""
+    (first, _, third), grey, width = space.rows, space.grey, space.shape[2]
+    total = len(third)
     corners = np.add(grey[1 : total + width + 2], grey[width:-1], out=first[: total + width + 1])
-    around = np.add(corners[:total], corners[width + 1 :], out=second)  # up, left; right, down
+    around = np.add(corners[:total], corners[width + 1 :], out=third)  # up, left; right, down
     centre = grey[width + 1 : total + width + 1]
     np.multiply(centre, np.float32(4), out=centre)
     laplacian = np.subtract(around, centre, out=around)
-    return windows.mean(np.abs(laplacian, out=laplacian))
+    np.abs(laplacian, out=laplacian)
+    sums: Floats = np.vecdot(laplacian.reshape(-1, len(space.inside)), space.inside)
+    return sums

@@ -14,7 +14,7 @@ from dart_stream.errors import DataError
 
 Images = NDArray[np.uint8] | NDArray[np.floating]
 
-_PIXELS_PER_CHUNK = 1 << 15  # about 1 MB of floats in all, which stays in the second-level cache
+_PIXELS_PER_CHUNK = 1 << 16  # 1 MB of intermediate results stays in the second-level cache
 
 
 def in_chunks(images: Images, measure: Callable[[Images], Floats]) -> Floats:

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from dart_stream.difficulty import difficulty_parts, estimator_flops, scratch
-from dart_stream.difficulty.parts import _scratch
+from dart_stream.difficulty import difficulty_parts, estimator_flops, workspace
+from dart_stream.difficulty.parts import _workspaces
 
 MAX_FLOPS = 78_900  # that the paper's authors state for a 32x32 picture
 ARITHMETIC_FREE = {"copyto"}  # moves and converts
@@ -41,13 +41,15 @@ def operations(ufunc, method, inputs, result):
 
 
 def counted_flops(images, monkeypatch):
-    monkeypatch.setattr(scratch, "allocate", lambda size: np.zeros(size, np.float32).view(Counted))
-    _scratch.__init__()  # forget memory that does not count
+    monkeypatch.setattr(
+        workspace, "allocate", lambda size: np.zeros(size, np.float32).view(Counted)
+    )
+    _workspaces.__init__()  # forget memory that does not count
     Counted.flops = 0
     parts = difficulty_parts(images)
     counted = Counted.flops
     monkeypatch.undo()
-    _scratch.__init__()
+    _workspaces.__init__()
     np.testing.assert_array_equal(parts, difficulty_parts(images))
     return counted
 
