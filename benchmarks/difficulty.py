@@ -2,8 +2,8 @@
 
 Readings are interleaved: before each estimator the network runs, which is what happens in use, and
 leaves neither pixels nor instructions in the caches (`us`); then the estimator runs once more,
-which is its arithmetic alone (`us_warm`). Each reading is of other pictures of a random set; these take
-as long as real ones, for no branch looks at a pixel.
+which is its arithmetic alone (`us_warm`). Each reading is of other pictures of a random set; these
+take as long as real ones, for no branch looks at a pixel.
 
     python benchmarks/difficulty.py --out difficulty.json
 

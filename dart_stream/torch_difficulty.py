@@ -1,9 +1,9 @@
 """Difficulty of pictures that are tensors, on their device: `dart_stream.difficulty` once more.
 
-For pictures that are on an accelerator already; on a CPU numpy is several times faster
-(`benchmarks/difficulty.py`). Equal to the numpy one within float32 rounding; where a Sobel magnitude lies that close to the edge
-threshold, one pixel may count as an edge in only one of the two. Nothing here waits for the device,
-so float pictures are not checked to lie in [0, 1].
+For pictures that are on an accelerator already; on a CPU the numpy one takes less time
+(`benchmarks/difficulty.py`). Both are equal within float32 rounding; where a Sobel magnitude lies
+that close to the edge threshold, one pixel may count as an edge in only one of them. Nothing here
+waits for the device, so float pictures are not checked to lie in [0, 1].
 
 Outside the package `dart_stream.difficulty`, which imports no torch.
 
