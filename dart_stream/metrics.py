@@ -64,6 +64,33 @@ def expected_calibration_error(confidence: ArrayLike, correct: ArrayLike, bins: 
     return float(np.abs(gap).sum() / len(p))
 
 
+def auroc(score: ArrayLike, positive: ArrayLike) -> float:
+    """Return the probability that a positive scores above a negative, ties counting half.
+
+    The area under the receiver operating characteristic; 0.5 says nothing, below it the score
+    points the other way. Exact: all pairs are counted, by sorting.
+
+    Args:
+        score: (n,) anything that can be ordered.
+        positive: (n,) bool, at least one of each.
+
+    Reference: Mann and Whitney, "On a test of whether one of two random variables is
+    stochastically larger than the other", 1947.
+    """
+    values, hit = np.asarray(score), np.asarray(positive, dtype=np.bool_)
+    _require_sample("auroc", values, hit)
+    if hit.all() or not hit.any():
+        raise ValueError(
+            f"auroc: expected positives and negatives, got {int(hit.sum())} positives of {len(hit)}"
+        )
+    _, rank = np.unique(values, return_inverse=True)
+    positives = np.bincount(rank, weights=hit)
+    negatives = np.bincount(rank, weights=~hit)
+    below = np.cumsum(negatives) - negatives
+    above = float(positives @ (below + negatives / 2))
+    return above / float(positives.sum() * negatives.sum())
+
+
 def exit_shares(exits: ArrayLike, num_exits: int) -> NDArray[np.float64]:
     """Return the share of regions (num_exits,) that stopped at each exit."""
     taken = np.asarray(exits)

@@ -35,6 +35,30 @@ def test_calibration_error_accepts_both_ends(confidence):
     assert error == 0
 
 
+@pytest.mark.parametrize("levels", [2, 7, 10_000])
+@pytest.mark.parametrize("share", [0.03, 0.5])
+def test_auroc_is_the_share_of_pairs_in_order_with_ties_counting_half(levels, share):
+    generator = np.random.default_rng(levels)
+    score = generator.integers(0, levels, 300) / 3
+    positive = generator.random(300) < share
+    pairs = score[positive][:, None] - score[~positive][None]
+    expected = np.mean((pairs > 0) + 0.5 * (pairs == 0))
+    assert metrics.auroc(score, positive) == pytest.approx(expected, rel=1e-12)
+    assert metrics.auroc(-score, positive) == pytest.approx(1 - expected, rel=1e-12)
+
+
+def test_auroc_of_perfect_and_of_constant_scores():
+    assert metrics.auroc([1, 2, 3, 4], [False, False, True, True]) == 1
+    assert metrics.auroc([4, 3, 2, 1], [False, False, True, True]) == 0
+    assert metrics.auroc([7, 7, 7], [False, True, True]) == 0.5
+
+
+@pytest.mark.parametrize("positive", [[True, True], [False, False]])
+def test_auroc_of_one_kind_only_is_refused(positive):
+    with pytest.raises(ValueError, match="expected positives and negatives, got [02] positives"):
+        metrics.auroc([1, 2], positive)
+
+
 def test_exit_shares_depth_and_cost_by_hand():
     exits = [0, 0, 1, 3]
     np.testing.assert_array_equal(metrics.exit_shares(exits, 4), [0.5, 0.25, 0, 0.25])
@@ -124,6 +148,8 @@ def test_daes_is_the_product_over_one_plus_alpha():
         lambda: metrics.accuracy([], []),
         lambda: metrics.accuracy([1, 2], [1]),
         lambda: metrics.expected_calibration_error([], []),
+        lambda: metrics.auroc([], []),
+        lambda: metrics.auroc([1, 2], [True]),
         lambda: metrics.exit_shares([], 3),
         lambda: metrics.macs_fraction([], 1),
         lambda: metrics.disagreement([]),
