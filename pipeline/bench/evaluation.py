@@ -3,8 +3,7 @@
 import os
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal, Self
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -12,10 +11,8 @@ import torch
 
 from dart_stream.costs import Costs
 from dart_stream.data import Pictures
-from dart_stream.difficulty import DifficultyTables, estimator_flops
-from dart_stream.engine import Engine, staged_model
+from dart_stream.difficulty import estimator_flops
 from dart_stream.engine.policy_times import time_policies
-from dart_stream.engine.recording import record_exits
 from dart_stream.engine.timing import interleaved_median_ms
 from dart_stream.evaluation.document import Estimator, Evaluation, FrontierRow, FullDepth
 from dart_stream.evaluation.evaluate import (
@@ -31,9 +28,9 @@ from dart_stream.evaluation.halvings import OURS, compare_on_halves
 from dart_stream.evaluation.method_row import MethodRow
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods import METHODS
-from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
 from dart_stream.policies import FullDepthPolicy, Policy
 from dart_stream.thresholds.choice import thinned
+from pipeline.bench.subject import Subject
 
 _SEEDS: Final = (0, 1, 2)
 _REPEATS: Final = 7
@@ -44,42 +41,6 @@ _BY_TIME: Final = ("shared", OURS)
 """Methods that are also fitted to budgets of measured time."""
 
 OnStep = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A model on a device."""
-
-    info: ModelInfo
-    engine: Engine
-    threads: int
-
-    @classmethod
-    def load(
-        cls, name: str, device: str, precision: Literal["auto", "fp32", "bf16"], threads: int
-    ) -> Self:
-        """Load a zoo model or model directory.
-
-        Raises:
-            ModelError: it cannot be used.
-            EngineError: the device is not there.
-        """
-        directory = resolve(name)
-        info = read_info(directory)
-        staged = staged_model(info, load_network(directory, info))
-        engine = Engine(staged, device=device, precision=precision, threads=threads)
-        return cls(info, engine, threads)
-
-    @property
-    def tables(self) -> DifficultyTables | None:
-        """Of difficulty; None if the model has none."""
-        body = self.info.difficulty
-        return None if body is None else DifficultyTables.from_dict(body)
-
-    def record(self, pictures: Pictures, source: str) -> ExitTable:
-        """Run pictures through every exit."""
-        network = self.engine.network
-        return record_exits(self.info, network, pictures.images, pictures.labels, source)
 
 
 def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named by its caller
@@ -106,8 +67,8 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
     names = list(METHODS) if methods is None else list(methods)
     pictures, dataset, split = measured_on
     on_step(f"running {len(chosen_on[0]) + len(pictures)} pictures through every exit")
-    validation = subject.record(*chosen_on)
-    test = subject.record(pictures, f"{dataset}, split {split}")
+    validation = subject.record(chosen_on[0].images, chosen_on[0].labels, chosen_on[1])
+    test = subject.record(pictures.images, pictures.labels, f"{dataset}, split {split}")
     times = _stage_costs(subject, pictures, batch)
     on_step("fitting methods")
     measured = measure_methods(validation, test, validation.macs, names)

@@ -54,7 +54,8 @@ def execute(args: argparse.Namespace) -> int:
         EngineError: the device is not there.
     """
     from dart_stream.data import open_dataset
-    from pipeline.bench.evaluation import Subject, evaluate_model
+    from pipeline.bench.evaluation import evaluate_model
+    from pipeline.bench.subject import Subject
     from pipeline.cli.evaluate_report import print_evaluation
     from pipeline.cli.model_data import held_out, load_split
     from pipeline.cli.train_progress import TrainProgress
@@ -96,6 +97,7 @@ def _check(args: argparse.Namespace) -> None:
 
 def _write(out: Path, evaluation: "Evaluation") -> None:
     import msgspec
+
     from dart_stream.evaluation.page import evaluation_page
 
     out.mkdir(parents=True, exist_ok=True)

@@ -27,6 +27,10 @@ FLAGS = {
         *["--arch", "--data", "--out", "--recipe", "--epochs", "--input-size", "--pretrained"],
         *["--seed", "--data-root", "--quiet"],
     ],
+    "calibrate": [
+        *["--model", "--data", "--source", "--out", "--max-disagreement", "--macs-fraction"],
+        *["--max-exit-gap", "--seed", "--device", "--precision", "--data-root", "--quiet"],
+    ],
     "evaluate": [
         *["--model", "--data", "--split", "--methods", "--out", "--batch", "--device"],
         *["--precision", "--threads", "--data-root", "--quiet"],

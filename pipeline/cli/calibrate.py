@@ -1,0 +1,129 @@
+"""`dart-stream calibrate`: temperatures, difficulty, thresholds and certificate for one's own."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from pipeline.clips import cache_folder
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dart_stream.exit_table import ExitTable
+    from dart_stream.thresholds import Objective
+    from dart_stream.thresholds.choice import Halves
+    from pipeline.bench.subject import Subject
+    from pipeline.cli.train_progress import TrainProgress
+
+HELP = "choose thresholds on your own pictures or footage, with a certificate"
+
+_DISAGREEMENT: Final = 0.02
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `calibrate`."""
+    parser.add_argument("--model", metavar="M", required=True, help="zoo name or model directory")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--data", metavar="DATA", help="labelled pictures, as `train` takes them")
+    given.add_argument("--source", metavar="URI", help="footage without labels, as `run` takes it")
+    parser.add_argument(
+        "--out", metavar="MODEL_DIR", type=Path, required=True, help="new folder for the model"
+    )
+    goal = parser.add_mutually_exclusive_group()
+    goal.add_argument(
+        "--max-disagreement",
+        metavar="SHARE",
+        type=float,
+        help=f"answers that may differ from the full network's (default: {_DISAGREEMENT})",
+    )
+    goal.add_argument(
+        "--macs-fraction", metavar="SHARE", type=float, help="of the full network's cost, at most"
+    )
+    goal.add_argument(
+        "--max-exit-gap", metavar="SHARE", type=float, help="accuracy that may be lost"
+    )
+    parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the halves")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
+    parser.add_argument(
+        "--data-root", metavar="DIR", type=Path, help="where named data sets are, or are fetched to"
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress")
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Record, choose, certify, write.
+
+    Raises:
+        ConfigError: a flag is wrong.
+        DataError: data or objective cannot be used.
+        ModelError: the model cannot be used.
+        SourceError: the footage cannot be read.
+    """
+    from dart_stream.model_dir import load_network, resolve, write_model_dir
+    from dart_stream.recalibration import recalibrate, selection_facts
+    from pipeline.bench.subject import Subject
+    from pipeline.cli.calibrate_report import print_choice
+    from pipeline.cli.train_progress import TrainProgress
+
+    objective = _objective(args)
+    _check_out(args.out)
+    with TrainProgress(quiet=args.quiet) as progress:
+        subject = Subject.load(args.model, args.device, args.precision, threads=1)
+        table, halves = _recorded(args, subject, progress)
+        made = recalibrate(subject.info, table, objective, halves, on_step=progress.line)
+    facts = selection_facts(objective, table.source, len(halves.selection))
+    network = load_network(resolve(args.model), subject.info)
+    write_model_dir(args.out, made.info, network.state_dict(), made.chosen.to_dict(facts))
+    print_choice(args.out, made)
+    return 0
+
+
+def _recorded(
+    args: argparse.Namespace, subject: "Subject", progress: "TrainProgress"
+) -> "tuple[ExitTable, Halves]":
+    from dart_stream.data import open_dataset
+    from dart_stream.thresholds.choice import earlier_and_later, random_halves
+    from pipeline.cli.model_data import held_out
+    from pipeline.config import SourceConfig
+    from pipeline.footage import MAX_CROPS, read_crops
+    from pipeline.redact import redact
+
+    if args.data is not None:
+        dataset = open_dataset(args.data, args.data_root or cache_folder().parent / "datasets")
+        found = held_out(subject.info, dataset, progress.decoded)
+        pictures = found.pictures
+        table = subject.record(pictures.images, pictures.labels, found.described)
+        return table, random_halves(len(table), args.seed)
+    source = SourceConfig(uri=args.source)
+    crops = read_crops(source, subject.info, MAX_CROPS, lambda _count: None)
+    progress.line(f"{len(crops)} regions of {redact(args.source)}")
+    table = subject.record(crops, None, f"footage {Path(redact(args.source)).name}")
+    return table, earlier_and_later(len(table))
+
+
+def _objective(args: argparse.Namespace) -> "Objective":
+    from dart_stream.thresholds import CostBudget, MaxDisagreement, MaxExitGap
+
+    for flag, share in (
+        ("--max-disagreement", args.max_disagreement),
+        ("--macs-fraction", args.macs_fraction),
+        ("--max-exit-gap", args.max_exit_gap),
+    ):
+        if share is not None and not 0 <= share <= 1:
+            raise ConfigError(f"{flag}: expected a share from 0 to 1, got {share:g}")
+    if args.macs_fraction is not None:
+        return CostBudget(args.macs_fraction)
+    if args.max_exit_gap is not None:
+        if args.source is not None:
+            raise ConfigError(
+                "--max-exit-gap: expected labelled pictures (--data), since footage does not say "
+                "what is right; use --max-disagreement"
+            )
+        return MaxExitGap(args.max_exit_gap)
+    share = _DISAGREEMENT if args.max_disagreement is None else args.max_disagreement
+    return MaxDisagreement(share)
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ConfigError(f"--out: expected a new or empty folder, got {out}")
