@@ -31,6 +31,7 @@ from dart_stream.difficulty.tables import (
     fit_difficulty,
     fit_difficulty_to_parts,
 )
+from dart_stream.difficulty.weights import WeightSearch, search_weights
 
 __all__ = [
     "EDGE_FLOOR",
@@ -41,6 +42,7 @@ __all__ = [
     "DifficultyTables",
     "Floats",
     "Images",
+    "WeightSearch",
     "Weights",
     "difficulty_parts",
     "estimator_flops",
@@ -49,4 +51,5 @@ __all__ = [
     "paper_code_difficulty",
     "paper_difficulty",
     "paper_difficulty_of_parts",
+    "search_weights",
 ]

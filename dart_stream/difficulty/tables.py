@@ -68,9 +68,13 @@ class DifficultyTables:
 
     def score_parts(self, parts: Floats) -> Floats:
         """Return the difficulty that belongs to measured parts (n, 3)."""
-        levels = [curve(parts[:, j]) for j, curve in enumerate(self.curves[:-1])]
-        total = weighted_sum(np.stack(levels, axis=1), self.weights)
+        total = weighted_sum(self.part_levels(parts), self.weights)
         return self.curves[-1](total).astype(np.float32)
+
+    def part_levels(self, parts: Floats) -> NDArray[np.float64]:
+        """Return the share of training pictures below each part, (n, 3) in [0, 1]."""
+        levels = [curve(parts[:, j]) for j, curve in enumerate(self.curves[:-1])]
+        return np.stack(levels, axis=1)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers, as `model.json` keeps them."""

@@ -55,7 +55,7 @@ def test_auroc_of_perfect_and_of_constant_scores():
 
 @pytest.mark.parametrize("positive", [[True, True], [False, False]])
 def test_auroc_of_one_kind_only_is_refused(positive):
-    with pytest.raises(ValueError, match="expected positives and negatives, got [02] positives"):
+    with pytest.raises(ValueError, match=r"expected positives and negatives, got [02] positives"):
         metrics.auroc([1, 2], positive)
 
 
