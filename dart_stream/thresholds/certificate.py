@@ -81,6 +81,19 @@ def certify(
     )
 
 
+def gap_within_disagreement(certificate: Certificate) -> Certificate:
+    """The same with the only bound on the exit gap that a choice by disagreement leaves.
+
+    The pictures that bound the disagreement decided how far to go, so their own interval of the
+    gap would be too narrow; but no more can be lost or won than differs.
+    """
+    if certificate.exit_gap is None:
+        return certificate
+    bound, estimate = certificate.disagreement.upper, certificate.exit_gap.estimate
+    within = Bound(estimate=estimate, lower=-bound, upper=bound)
+    return msgspec.structs.replace(certificate, exit_gap=within)
+
+
 def _exit_gap(decisions: Decisions, confidence: float) -> Bound:
     """Share lost (early wrong, full right) less share won (the reverse).
 

@@ -12,9 +12,15 @@ from dart_stream.costs import Costs
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
 from dart_stream.policies import DartPolicy, replay
-from dart_stream.thresholds.certificate import Certificate, Decisions, certify
+from dart_stream.thresholds.certificate import (
+    Certificate,
+    Decisions,
+    certify,
+    gap_within_disagreement,
+)
 from dart_stream.thresholds.frontier import FrontierPoint, Worth, find_frontier, full_depth
-from dart_stream.thresholds.objectives import Objective
+from dart_stream.thresholds.objectives import MaxDisagreement, Objective
+from dart_stream.thresholds.walk import walk_frontier
 
 FORMAT_VERSION: Final = 1
 _KEPT_POINTS: Final = 64
@@ -101,6 +107,10 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
 ) -> ChosenPolicy:
     """Find the frontier on one half, pick a point, and certify it on the other.
 
+    A limit on disagreement is kept as a bound: the other half then decides how far to go
+    (`walk_frontier`). Any other objective is met on the first half, and the other one only says
+    what came of it.
+
     Args:
         table: of pictures that the model was not trained on.
         costs: of its exits, that the objective speaks of.
@@ -116,10 +126,16 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     selection = table.take(halves.selection)
     frontier = find_frontier(selection, costs, worth, betas)
     full = full_depth(selection, costs)
-    point = objective.choose(frontier, full)
     held_out = table.take(halves.certification)
+    limit = objective.share if isinstance(objective, MaxDisagreement) else None
+    if limit is not None:
+        point = walk_frontier(frontier, full, held_out, limit, confidence)
+    else:
+        point = objective.choose(frontier, full)
     decisions, cost = decide(held_out, policy_of(point), costs)
     certificate = certify(decisions, cost / costs.plain(), table.source, confidence)
+    if limit is not None:
+        certificate = gap_within_disagreement(certificate)
     return ChosenPolicy(point, frontier, full, certificate)
 
 
