@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dart_stream.calibration import calibrated_probabilities, fit_temperature
+from dart_stream.logistic import drawn_in, fit_logistic, logistic
 from dart_stream.metrics import expected_calibration_error
 
 Floats = NDArray[np.floating]
@@ -22,7 +23,7 @@ Labels = NDArray[np.int64]
 Outcomes = NDArray[np.bool_]
 
 _LOG_ODDS_LIMIT = 30.0  # of confidences of 0 and 1
-_NEWTON_STEPS = 50
+_RIDGE = 1e-6  # keeps the system solvable where all confidences are equal
 
 
 class Sigmoid(NamedTuple):
@@ -33,7 +34,7 @@ class Sigmoid(NamedTuple):
 
     def __call__(self, confidence: Floats) -> NDArray[np.float64]:
         """Map confidences in [0, 1] to confidences in [0, 1]; a larger one never gets smaller."""
-        return _logistic(self.slope * _log_odds(confidence) + self.offset)
+        return logistic(self.slope * _log_odds(confidence) + self.offset)
 
 
 @dataclass(frozen=True)
@@ -83,13 +84,11 @@ def fit_sigmoid(confidence: Floats, correct: Outcomes) -> Sigmoid:
     Targets are drawn in from 0 and 1 as Platt does, so that an exit that is always right has an
     optimum; a slope that comes out below zero (a surer answer is right less often) becomes 0.
     """
-    right = int(correct.sum())
-    high, low = (right + 1) / (right + 2), 1 / (len(correct) - right + 2)
-    target = np.where(correct, high, low)
+    target, ridge = drawn_in(correct), np.full(2, _RIDGE)
     inputs = np.stack([_log_odds(confidence), np.ones(len(correct))], axis=1)
-    slope, offset = _logistic_regression(inputs, target)
+    slope, offset = fit_logistic(inputs, target, ridge)
     if slope <= 0:
-        (offset,) = _logistic_regression(inputs[:, 1:], target)
+        (offset,) = fit_logistic(inputs[:, 1:], target, ridge[1:])
         slope = 0.0
     return Sigmoid(float(slope), float(offset))
 
@@ -146,25 +145,6 @@ def _losses(confidence: Floats, correct: Outcomes) -> NDArray[np.float64]:
     return losses
 
 
-def _logistic_regression(
-    inputs: NDArray[np.float64], target: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Coefficients [F] that maximise the likelihood of targets in (0, 1) for inputs [N, F]."""
-    coefficients = np.zeros(inputs.shape[1])
-    # A little ridge keeps the system solvable where all inputs are equal.
-    ridge = 1e-6 * np.eye(inputs.shape[1])
-    for _ in range(_NEWTON_STEPS):
-        expected = _logistic(inputs @ coefficients)
-        gradient = inputs.T @ (target - expected) / len(target) - ridge @ coefficients
-        weight = expected * (1 - expected)
-        curvature = (inputs * weight[:, None]).T @ inputs / len(target) + ridge
-        step = np.linalg.solve(curvature, gradient)
-        coefficients += step / max(1.0, float(np.abs(step).max()))  # far away Newton overshoots
-        if np.abs(step).max() < 1e-10:
-            break
-    return coefficients
-
-
 def _confidence(logits: Floats, temperature: float) -> NDArray[np.float64]:
     confidence: NDArray[np.float64] = calibrated_probabilities(logits[None], [temperature])[0].max(
         axis=1
@@ -183,7 +163,3 @@ def _log_odds(confidence: Floats) -> NDArray[np.float64]:
         log_odds = np.log(p) - np.log1p(-p)
     limited: NDArray[np.float64] = np.clip(log_odds, -_LOG_ODDS_LIMIT, _LOG_ODDS_LIMIT)
     return limited
-
-
-def _logistic(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 0.5 * (1 + np.tanh(log_odds / 2))

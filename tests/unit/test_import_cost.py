@@ -17,6 +17,7 @@ import pytest
         ("pipeline.roles.monitor", "av"),
         pytest.param("pipeline.roles.worker", "av", marks=pytest.mark.torch_process),
         ("pipeline.child", "numpy"),
+        ("dart_stream.difficulty, dart_stream.exit_score_comparison", "torch"),
         ("dart_stream, dart_stream.model_dir, dart_stream.policies, dart_stream.metrics", "torch"),
     ],
 )
