@@ -78,12 +78,16 @@ class TrainingBatches:
         )
         labels = self._part.labels[chosen]
         generator = _generator(self._recipe.seed, "cutmix", step)
-        if float(torch.rand(1, generator=generator)) < self._recipe.cutmix:
+        if float(torch.rand(1, generator=generator)) < self._cutmix_share(epoch):
             pixels, partner, share = cut_mix(self._normalise(images), generator)
             return pixels, Targets(labels, labels[partner], share)
         # The mean picture is 0 after normalisation: an erased square carries no signal.
         pixels = self._normalise(images).masked_fill_(erased.permute(0, 3, 1, 2), 0)
         return pixels, Targets(labels)
+
+    def _cutmix_share(self, epoch: int) -> float:
+        last = self._recipe.cutmix_epochs
+        return self._recipe.cutmix if last is None or epoch < last else 0.0
 
     def _mirrored(self, chosen: Tensor, epoch: int) -> Tensor | None:
         """Which of these pictures to flip; None leaves it to the coin of the augmentation.

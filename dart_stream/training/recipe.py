@@ -60,6 +60,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         cutout: side in pixels of the erased square, 0 for none.
         cutmix: share of the batches in which, instead of the erased square, a rectangle of another
             picture is pasted over each and its class counts by the area.
+        cutmix_epochs: first epochs that do so, so that the last ones see whole pictures; null for
+            all.
         validation: share of each class of `train` held back for validation.
         seed: of weights, split, order and augmentation.
         precision: of the arithmetic inside the network; weights are kept in float32.
@@ -92,6 +94,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     mirror: bool | Literal["alternating"] = True
     cutout: Pixels = 10
     cutmix: Share = 0.0
+    cutmix_epochs: Count | None = None
     validation: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["bf16", "fp32"] = "bf16"

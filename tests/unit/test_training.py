@@ -378,6 +378,11 @@ class TestBatches:
         _, drawn = self.pictures(recipe, range(40))
         assert 10 < sum(targets.pasted is not None for _, targets in drawn) < 30
 
+    def test_the_last_epochs_may_show_whole_pictures(self):
+        recipe = Recipe(input_size=(8, 8), batch_size=8, cutmix=0.999, cutmix_epochs=2)
+        _, drawn = self.pictures(recipe, range(12))  # three steps an epoch
+        assert [targets.pasted is None for _, targets in drawn] == [False] * 6 + [True] * 6
+
 
 class TestLosses:
     LOGITS = (torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
