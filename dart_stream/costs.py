@@ -8,6 +8,9 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from dart_stream.difficulty import estimator_flops
+from dart_stream.macs import Macs
+
 NotNegative = Annotated[float, Meta(ge=0)]
 
 
@@ -49,3 +52,15 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
         heads = np.where([*runs, True], self.heads, 0.0)
         spent: NDArray[np.float64] = self.estimator + np.cumsum(np.asarray(self.stages) + heads)
         return spent
+
+
+def costs_of(macs: Macs, input_size: tuple[int, int]) -> Costs:
+    """Multiply-accumulates of a model's parts, and of the difficulty estimator beside them.
+
+    Its floating-point operations count as half a multiply-accumulate each.
+    """
+    return Costs(
+        stages=[float(each) for each in macs.stages],
+        heads=[float(each) for each in macs.heads],
+        estimator=estimator_flops(*input_size) / 2,
+    )

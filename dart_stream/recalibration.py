@@ -84,6 +84,7 @@ def recalibrate(
         worth=worth,
         betas=sorted({0.0, beta}),
         confidence=confidence,
+        bounded=True,
     )
     described = msgspec.structs.replace(
         info, temperatures=list(temperatures), difficulty=tables.to_dict(), figures={}

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dart_stream.costs import Costs
+from dart_stream.costs import costs_of
 from dart_stream.difficulty import (
     DifficultyTables,
     difficulty_parts,
-    estimator_flops,
     paper_difficulty,
 )
 from dart_stream.engine.prepared_network import PreparedNetwork
@@ -55,21 +54,9 @@ def record_exits(
         difficulty=neutral if tables is None else tables.score_parts(parts),
         alpha=paper_difficulty(images),
         parts=parts,
-        macs=macs_of(info),
+        macs=costs_of(info.macs, info.input_size),
         classes=tuple(info.classes),
         source=source,
-    )
-
-
-def macs_of(info: ModelInfo) -> Costs:
-    """Multiply-accumulates of a model's parts, and of the difficulty estimator beside them.
-
-    Its floating-point operations count as half a multiply-accumulate each.
-    """
-    return Costs(
-        stages=[float(macs) for macs in info.macs.stages],
-        heads=[float(macs) for macs in info.macs.heads],
-        estimator=estimator_flops(*info.input_size) / 2,
     )
 
 

@@ -104,12 +104,13 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     worth: Worth,
     betas: Sequence[float] = (0.0,),
     confidence: float = 0.95,
+    bounded: bool = False,
 ) -> ChosenPolicy:
     """Find the frontier on one half, pick a point, and certify it on the other.
 
-    A limit on disagreement is kept as a bound: the other half then decides how far to go
-    (`walk_frontier`). Any other objective is met on the first half, and the other one only says
-    what came of it.
+    Objectives are met on the first half, and the other one says what came of it; but a limit on
+    disagreement may be kept as a bound: then the other half decides how far to go
+    (`walk_frontier`), which takes a few hundred pictures.
 
     Args:
         table: of pictures that the model was not trained on.
@@ -119,6 +120,7 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
         worth: what the frontier keeps.
         betas: sensitivities to difficulty that compete.
         confidence: of the certificate's bounds.
+        bounded: keep a limit on disagreement as a bound.
 
     Raises:
         DataError: the objective cannot be met.
@@ -127,7 +129,7 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     frontier = find_frontier(selection, costs, worth, betas)
     full = full_depth(selection, costs)
     held_out = table.take(halves.certification)
-    limit = objective.share if isinstance(objective, MaxDisagreement) else None
+    limit = objective.share if bounded and isinstance(objective, MaxDisagreement) else None
     if limit is not None:
         point = walk_frontier(frontier, full, held_out, limit, confidence)
     else:

@@ -35,13 +35,14 @@ def table(count=2000, seed=0, labelled=True):
     )
 
 
-def chosen(made, halves=None, objective=None, worth="agreement"):
+def chosen(made, halves=None, objective=None, worth="agreement", *, bounded=True):
     return choose_policy(
         made,
         made.macs,
         objective or MaxDisagreement(0.05),
         halves or random_halves(len(made), seed=0),
         worth=worth,
+        bounded=bounded,
     )
 
 
@@ -78,6 +79,13 @@ def test_a_limit_on_disagreement_is_a_bound(seed):
     assert certificate.disagreement.estimate < certificate.disagreement.upper <= 0.05
     assert certificate.cost_share < 0.9
     assert certificate.exit_gap.upper == certificate.disagreement.upper
+
+
+def test_without_a_bound_the_limit_is_kept_where_it_was_chosen():
+    made = chosen(table(count=100), bounded=False)
+    assert made.point.disagreement <= 0.05
+    assert made.point.thresholds != (None, None)
+    assert made.certificate.disagreement.upper > 0.05
 
 
 def test_the_bound_holds_as_often_as_it_says():
