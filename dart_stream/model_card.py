@@ -204,9 +204,19 @@ def _policy_row(name: str, figures: PolicyFigures) -> tuple[str, ...]:
 
 
 def _certificate(policy: Mapping[str, Any]) -> str:
-    if policy.get("certificate") is None:
+    certificate = policy.get("certificate")
+    if certificate is None:
         return "The thresholds carry no certificate."
-    return "Their certificate stands in `policy.json`."
+    try:
+        differs = certificate["disagreement"]
+        return (
+            f"Certificate: on {certificate['n']:,} held-out pictures that did not choose them, the "
+            f"thresholds disagreed with full depth on {differs['estimate']:.2%}, at most "
+            f"{differs['upper']:.2%} with {certificate['confidence']:.0%} confidence, for pictures "
+            f"like {_plain(certificate['distribution'])}."
+        )
+    except (TypeError, KeyError, ValueError):
+        return "Their certificate stands in `policy.json`."
 
 
 def _conditions(conditions: object) -> list[str]:

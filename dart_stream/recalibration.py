@@ -6,7 +6,7 @@ temperatures stay, and thresholds keep the full network's answers instead of the
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -95,16 +95,6 @@ def recalibrate(
 def wants_agreement(objective: Objective, table: ExitTable) -> bool:
     """Whether the frontier has to keep the full network's answers rather than the right ones."""
     return table.labels is None or isinstance(objective, MaxDisagreement)
-
-
-def selection_facts(objective: Objective, described: str, n: int) -> dict[str, Any]:
-    """How thresholds were chosen, for `policy.json`."""
-    return {
-        "method": "exact search over all threshold vectors of a grid",
-        "objective": repr(objective),
-        "split": described,
-        "n": n,
-    }
 
 
 def _temperatures(info: ModelInfo, half: ExitTable, labels: NDArray[np.int64]) -> tuple[float, ...]:

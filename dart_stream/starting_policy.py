@@ -1,12 +1,11 @@
-"""The thresholds that a freshly trained model ships with.
+"""Rough thresholds: to tell who reaches an exit, and for models with hardly any held-out pictures.
 
-A plain joint grid search, so that a model is usable right after training. It gives one point, not
-the frontier, and no certificate: `calibrate` replaces it.
+A plain joint grid search that gives one point, no frontier and no certificate; `thresholds` is the
+real thing.
 """
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,28 +13,10 @@ from numpy.typing import NDArray
 
 from dart_stream.calibration import limits
 from dart_stream.macs import Macs
+from dart_stream.policies import Policy
 
 MAX_CANDIDATES = 16_000
 _SMALLEST = 1e-6
-
-
-@dataclass(frozen=True)
-class PolicyOutcome:
-    """What thresholds do on labelled pictures.
-
-    Attributes:
-        n: number of pictures.
-        accuracy: of the answers given, in [0, 1].
-        disagreement: share of pictures whose answer differs from the full-depth one.
-        macs_fraction: mean MACs as a share of the network without early exits.
-        exits: share of pictures that leave at each exit.
-    """
-
-    n: int
-    accuracy: float
-    disagreement: float
-    macs_fraction: float
-    exits: list[float]
 
 
 def choose_thresholds(
@@ -64,34 +45,12 @@ def choose_thresholds(
     return list(best)
 
 
-def measure_policy(
-    probabilities: NDArray[np.floating],
-    labels: NDArray[np.int64],
-    macs: Macs,
-    thresholds: Sequence[float | None],
-) -> PolicyOutcome:
-    """Apply thresholds to recorded probabilities, [exits, N, classes]."""
-    answers = probabilities.argmax(2)
-    leaves_at = _exit_of(probabilities.max(2), thresholds)
-    given = _picked(answers, leaves_at)
-    shares = np.bincount(leaves_at, minlength=len(answers)) / len(labels)
-    return PolicyOutcome(
-        n=len(labels),
-        accuracy=float((given == labels).mean()),
-        disagreement=float((given != answers[-1]).mean()),
-        macs_fraction=float(np.asarray(macs.cumulative())[leaves_at].mean() / macs.plain()),
-        exits=[round(share, 5) for share in shares.tolist()],
-    )
-
-
-def starting_policy(
-    thresholds: Sequence[float | None], selection: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The body of `policy.json`: no frontier and no certificate yet."""
+def starting_policy(policy: Policy, selection: Mapping[str, Any]) -> dict[str, Any]:
+    """The body of `policy.json` where there is no frontier and no certificate."""
     return {
         "format_version": 1,
         "frontier": [],
-        "chosen": {"kind": "fixed", "thresholds": list(thresholds)},
+        "chosen": policy.to_dict(),
         "certificate": None,
         "selection": dict(selection),
     }

@@ -11,7 +11,7 @@ from dart_stream.costs import costs_of
 from dart_stream.difficulty import (
     DifficultyTables,
     difficulty_parts,
-    paper_difficulty,
+    paper_difficulty_of_parts,
 )
 from dart_stream.engine.prepared_network import PreparedNetwork
 from dart_stream.exit_table import ExitTable
@@ -52,7 +52,7 @@ def record_exits(
         temperatures=tuple(info.temperatures),
         labels=labels,
         difficulty=neutral if tables is None else tables.score_parts(parts),
-        alpha=paper_difficulty(images),
+        alpha=paper_difficulty_of_parts(parts),
         parts=parts,
         macs=costs_of(info.macs, info.input_size),
         classes=tuple(info.classes),

@@ -24,7 +24,8 @@ from dart_stream.thresholds.walk import walk_frontier
 
 FORMAT_VERSION: Final = 1
 _KEPT_POINTS: Final = 64
-_LEAST_PICTURES: Final = 40
+LEAST_PICTURES: Final = 40
+"""Fewer make no halves worth the name."""
 
 Rows = NDArray[np.intp]
 
@@ -141,6 +142,22 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     return ChosenPolicy(point, frontier, full, certificate)
 
 
+def selection_facts(objective: Objective, described: str, n: int) -> dict[str, Any]:
+    """How thresholds were chosen, for `policy.json`.
+
+    Args:
+        objective: what was asked of them.
+        described: the pictures that chose, in words.
+        n: how many.
+    """
+    return {
+        "method": "exact search over all threshold vectors of a grid",
+        "objective": repr(objective),
+        "split": described,
+        "n": n,
+    }
+
+
 def policy_of(point: FrontierPoint) -> DartPolicy:
     """Thresholds of a frontier as a policy."""
     return DartPolicy(thresholds=point.thresholds, beta=point.beta)
@@ -164,9 +181,9 @@ def thinned(frontier: Sequence[FrontierPoint], count: int = _KEPT_POINTS) -> lis
 
 
 def _enough(n: int) -> int:
-    if n < _LEAST_PICTURES:
+    if n < LEAST_PICTURES:
         raise DataError(
-            f"thresholds: expected at least {_LEAST_PICTURES} pictures to select and certify on, "
+            f"thresholds: expected at least {LEAST_PICTURES} pictures to select and certify on, "
             f"got {n}; add some"
         )
     return n

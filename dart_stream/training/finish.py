@@ -6,7 +6,7 @@ at the end, and only to report.
 
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dart_stream.calibration import calibrated_probabilities, survivors
+from dart_stream.calibration import calibrated_probabilities
+from dart_stream.costs import costs_of
 from dart_stream.data import Pictures
 from dart_stream.data.augment import Normalisation
-from dart_stream.difficulty import fit_difficulty
-from dart_stream.macs import Macs
-from dart_stream.metrics import wilson_interval
+from dart_stream.difficulty import DifficultyTables, fit_difficulty
+from dart_stream.exit_table import ExitTable
+from dart_stream.metrics import exit_shares, wilson_interval
 from dart_stream.model_dir import (
     Architecture,
     ModelInfo,
@@ -29,24 +30,27 @@ from dart_stream.model_dir import (
 )
 from dart_stream.model_weights import stored_state
 from dart_stream.models import MultiExitNetwork, count_macs
-from dart_stream.starting_policy import choose_thresholds, measure_policy, starting_policy
+from dart_stream.policies import DartPolicy
+from dart_stream.starting_policy import choose_thresholds, starting_policy
+from dart_stream.thresholds import MaxDisagreement
+from dart_stream.thresholds.choice import (
+    LEAST_PICTURES,
+    choose_policy,
+    decide,
+    random_halves,
+    selection_facts,
+)
 from dart_stream.training.batches import LabelledImages
 from dart_stream.training.exit_calibration import (
     ExitAnswers,
     calibrate_exits,
     calibration_error,
-    rounded,
 )
 from dart_stream.training.inference import exit_logits
 from dart_stream.training.loop import Trainer
 
 MAX_DISAGREEMENT = 0.02
 MIN_EXIT_SHARE = 0.02
-SELECTION = {
-    "method": "joint grid search for the fewest MACs",
-    "split": "validation",
-    "max_disagreement": MAX_DISAGREEMENT,
-}
 
 
 @dataclass(frozen=True)
@@ -91,28 +95,55 @@ def finish_model(
     """
     network = trainer.averaged_network().eval()
     network.load_state_dict(stored_state(network.state_dict()))
-    macs = count_macs(network)
     held_out = _answers(network, trainer.normalise, trainer.validation_part)
-    calibration = calibrate_exits(held_out, macs, max_disagreement=MAX_DISAGREEMENT)
-    temperatures = calibration.temperatures
-    thresholds = choose_thresholds(
-        held_out.calibrated(temperatures), macs, max_disagreement=MAX_DISAGREEMENT
-    )
+    calibration = calibrate_exits(held_out, count_macs(network), max_disagreement=MAX_DISAGREEMENT)
+    info = _describe(network, trainer, origin, classes, calibration.temperatures)
+    table = _table(info, held_out, trainer.validation_part, f"{origin.data}, validation")
+    policy, chosen = _choose(info, table, trainer.recipe.seed)
     figures: dict[str, Any] = {
         "conditions": _conditions(origin.command),
         "calibration": {"split": "validation"} | calibration.figures,
-        "validation": _figures(held_out, temperatures, thresholds, macs),
+        "validation": _figures(held_out, table, policy),
     }
     if test is not None:
         part = LabelledImages(torch.from_numpy(test.images), torch.from_numpy(test.labels))
         reported = _answers(network, trainer.normalise, part)
-        figures["test"] = _figures(reported, temperatures, thresholds, macs)
-    info = _describe(network, trainer, origin, classes, temperatures, figures)
-    chosen_on = figures["validation"]["policy"]
-    policy = starting_policy(thresholds, SELECTION | chosen_on)
-    write_model_dir(directory, info, network.state_dict(), policy)
-    rare = [index for index, share in enumerate(chosen_on["exits"]) if share < MIN_EXIT_SHARE]
-    return FinishedModel(info, policy, rare)
+        figures["test"] = _figures(reported, _table(info, reported, part, "test"), policy)
+    info = msgspec.structs.replace(info, figures=figures)
+    write_model_dir(directory, info, network.state_dict(), chosen)
+    shares = figures["validation"]["policy"]["exits"]
+    rare = [index for index, share in enumerate(shares) if share < MIN_EXIT_SHARE]
+    return FinishedModel(info, chosen, rare)
+
+
+def _choose(info: ModelInfo, table: ExitTable, seed: int) -> tuple[DartPolicy, dict[str, Any]]:
+    """Thresholds from one half of the validation pictures, certified on the other.
+
+    Too few for halves leave rough thresholds without a certificate.
+    """
+    if len(table) < LEAST_PICTURES or table.num_exits == 1:
+        by_exit = table.probabilities.transpose(1, 0, 2)
+        thresholds = choose_thresholds(by_exit, info.macs, MAX_DISAGREEMENT)
+        policy = DartPolicy(thresholds=tuple(thresholds))
+        return policy, starting_policy(policy, {"split": "validation", "n": len(table)})
+    halves = random_halves(len(table), seed)
+    objective = MaxDisagreement(MAX_DISAGREEMENT)
+    chosen = choose_policy(table, table.macs, objective, halves, worth="agreement")
+    facts = selection_facts(objective, "validation", len(halves.selection))
+    return chosen.policy, chosen.to_dict(facts)
+
+
+def _table(info: ModelInfo, answers: ExitAnswers, part: LabelledImages, source: str) -> ExitTable:
+    assert info.difficulty is not None, "a trained model has its tables"
+    return ExitTable(
+        logits=np.ascontiguousarray(answers.logits.transpose(1, 0, 2)),
+        temperatures=tuple(info.temperatures),
+        labels=answers.labels,
+        difficulty=DifficultyTables.from_dict(info.difficulty).score(part.images.numpy()),
+        macs=costs_of(info.macs, info.input_size),
+        classes=tuple(info.classes),
+        source=source,
+    )
 
 
 def _describe(
@@ -121,8 +152,8 @@ def _describe(
     origin: Origin,
     classes: list[str],
     temperatures: list[float],
-    figures: dict[str, Any],
 ) -> ModelInfo:
+    """Everything but the figures."""
     return ModelInfo(
         name=origin.name,
         architecture=Architecture(origin.family, trainer.recipe.model),
@@ -135,7 +166,7 @@ def _describe(
         macs=count_macs(network),
         data=origin.data,
         recipe=msgspec.to_builtins(trainer.recipe),
-        figures=figures,
+        figures={},
     )
 
 
@@ -146,24 +177,29 @@ def _answers(
     return ExitAnswers(logits.numpy(), part.labels.numpy())
 
 
-def _figures(
-    answers: ExitAnswers, temperatures: list[float], thresholds: list[float | None], macs: Macs
-) -> dict[str, Any]:
+def _figures(answers: ExitAnswers, table: ExitTable, policy: DartPolicy) -> dict[str, Any]:
+    temperatures = list(table.temperatures)
     raw = calibrated_probabilities(answers.logits, [1.0] * len(temperatures))
     calibrated = answers.calibrated(temperatures)
-    reached = survivors(calibrated, thresholds)
+    decisions, cost = decide(table, policy, table.macs)
+    reached = np.arange(table.num_exits)[:, None] <= decisions.exits
     everyone = np.ones_like(reached)
-    accuracy = (calibrated.argmax(2) == answers.labels).mean(1).tolist()
-    outcome = measure_policy(calibrated, answers.labels, macs, thresholds)
+    accuracy = table.correct.mean(0).tolist()
     return {
-        "n": len(answers.labels),
+        "n": len(table),
         "accuracy": [round(share, 5) for share in accuracy],
-        "accuracy_ci95": [_interval(share, len(answers.labels)) for share in accuracy],
+        "accuracy_ci95": [_interval(share, len(table)) for share in accuracy],
         "ece_before": calibration_error(raw, answers.labels, everyone),
         "ece_after": calibration_error(calibrated, answers.labels, everyone),
         "ece_survivors_before": calibration_error(raw, answers.labels, reached),
         "ece_survivors_after": calibration_error(calibrated, answers.labels, reached),
-        "policy": rounded(asdict(outcome)),
+        "policy": {
+            "n": len(table),
+            "accuracy": round(float((decisions.answers == answers.labels).mean()), 5),
+            "disagreement": round(float((decisions.answers != decisions.full).mean()), 5),
+            "macs_fraction": round(cost / table.macs.plain(), 5),
+            "exits": [round(s, 5) for s in exit_shares(decisions.exits, table.num_exits).tolist()],
+        },
     }
 
 

@@ -60,7 +60,8 @@ def execute(args: argparse.Namespace) -> int:
         SourceError: the footage cannot be read.
     """
     from dart_stream.model_dir import load_network, resolve, write_model_dir
-    from dart_stream.recalibration import recalibrate, selection_facts
+    from dart_stream.recalibration import recalibrate
+    from dart_stream.thresholds.choice import selection_facts
     from pipeline.bench.subject import Subject
     from pipeline.cli.calibrate_report import print_choice
     from pipeline.cli.train_progress import TrainProgress
