@@ -1,0 +1,25 @@
+"""What the words on the page mean."""
+
+from typing import Final
+
+_MEANINGS: Final = {
+    "accuracy": "share of the pictures whose answer is right.",
+    "exit gap": "accuracy that the full network has more, on the same pictures, in percentage "
+    "points; below 0 the early exits are right more often. Its interval is paired.",
+    "MACs": "mean multiply-accumulates of a picture as a share of the full network's; heads and "
+    "the difficulty estimator count.",
+    "time": "wall clock of a picture, everything included; a dash where a method was not run.",
+    "disagreement": "share of the pictures answered unlike the full network, right or wrong.",
+    "average exit depth": "mean of (exit + 1) / exits; 1 where every picture runs to the end.",
+    "difficulty": "0 to 1, a rank among training pictures: easy below 0.3, hard from 0.7.",
+    "ECE": "expected calibration error, 15 bins of equal width.",
+    "DAES": "difficulty-aware efficiency score (Eq. 9 of the DART paper). It needs measured energy "
+    "and is left out where that was not measured.",
+    "\N{EM DASH}": "not measured. An estimate never stands in its place.",
+}
+
+
+def footer() -> str:
+    """A line for each column."""
+    items = [f"<div><dt>{name}</dt><dd>{means}</dd></div>" for name, means in _MEANINGS.items()]
+    return "<footer>\n<h2>Words</h2>\n<dl>\n" + "\n".join(items) + "\n</dl>\n</footer>"
