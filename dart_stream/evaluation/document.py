@@ -32,6 +32,19 @@ class Estimator(msgspec.Struct, frozen=True, kw_only=True):
     auroc_error: list[float | None]
 
 
+class ExitRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One exit on all pictures.
+
+    Attributes:
+        accuracy: if every picture were answered there.
+        macs_share: spent up to there with all heads on the way and the estimator, as a share of
+            the network without early exits; so the last one's is above 1.
+    """
+
+    accuracy: float
+    macs_share: float
+
+
 class FrontierRow(msgspec.Struct, frozen=True, kw_only=True):
     """A point of the frontier on the pictures that thresholds are chosen on."""
 
@@ -83,7 +96,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     torch: str
     batch: int
     full_depth: FullDepth
-    exits: list[dict[str, float]]
+    exits: list[ExitRow]
     estimator: Estimator
     methods: list[MethodRow]
     oracle: MethodRow | None

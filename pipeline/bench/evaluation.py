@@ -14,7 +14,13 @@ from dart_stream.data import Pictures
 from dart_stream.difficulty import estimator_flops
 from dart_stream.engine.policy_times import time_policies
 from dart_stream.engine.timing import interleaved_median_ms
-from dart_stream.evaluation.document import Estimator, Evaluation, FrontierRow, FullDepth
+from dart_stream.evaluation.document import (
+    Estimator,
+    Evaluation,
+    ExitRow,
+    FrontierRow,
+    FullDepth,
+)
 from dart_stream.evaluation.evaluate import (
     BUDGETS,
     SHOWN_BUDGET,
@@ -162,10 +168,10 @@ def _with_time(measured: Measured, time: tuple[float, float] | None) -> MethodRo
     return msgspec.structs.replace(measured.row, time_ms=time[0], speedup=time[1])
 
 
-def _exits(test: ExitTable) -> list[dict[str, float]]:
+def _exits(test: ExitTable) -> list[ExitRow]:
     shares = test.macs.up_to_exit() / test.macs.plain()
     return [
-        {"accuracy": float(right), "macs_share": float(share)}
+        ExitRow(accuracy=float(right), macs_share=float(share))
         for right, share in zip(test.correct.mean(0), shares, strict=True)
     ]
 

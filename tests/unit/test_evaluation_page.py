@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from synthetic_table import synthetic_table
 
 from dart_stream.evaluation.breakdown import ClassRow, DifficultyBin
-from dart_stream.evaluation.document import Estimator, Evaluation, FrontierRow, FullDepth
+from dart_stream.evaluation.document import Estimator, Evaluation, ExitRow, FrontierRow, FullDepth
 from dart_stream.evaluation.evaluate import (
     BUDGETS,
     difficulty_auroc,
@@ -99,7 +99,7 @@ def make_evaluation(exits=3, classes=5, methods=tuple(METHODS), timed=True):
             time_ms=1.5 if timed else None,
         ),
         exits=[
-            {"accuracy": float(right), "macs_share": float(cost) / test.macs.plain()}
+            ExitRow(accuracy=float(right), macs_share=float(cost) / test.macs.plain())
             for right, cost in zip(test.correct.mean(0), test.macs.up_to_exit(), strict=True)
         ],
         estimator=Estimator(

@@ -134,7 +134,7 @@ def _about(estimator: Estimator) -> str:
 def _exits_table(evaluation: Evaluation) -> str:
     auroc = evaluation.estimator.auroc_error
     rows = [
-        _Exit(k, each["accuracy"], each["macs_share"], auroc[k] if k < len(auroc) else None)
+        _Exit(k, each.accuracy, each.macs_share, auroc[k] if k < len(auroc) else None)
         for k, each in enumerate(evaluation.exits)
     ]
     columns: list[Column[_Exit]] = [
