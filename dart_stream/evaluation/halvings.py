@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from dart_stream.evaluation.method_row import macs_share
 from dart_stream.evaluation.paired import Difference, paired_difference
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods import METHODS, Method
@@ -110,7 +111,7 @@ def _runs_of(
         if fitted.budget is not None:
             outcome = fitted.decide(test, test.macs)
             right = (outcome.answers == test.labels).astype(np.float64)
-            share = float(outcome.cost.mean()) / test.macs.plain()
+            share = macs_share(outcome, test.macs)
             runs[method.name, fitted.budget, seed] = _Run(right, share)
     return runs
 

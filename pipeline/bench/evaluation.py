@@ -1,9 +1,7 @@
 """What `evaluate` does on the machine: tables recorded, methods fitted, policies timed."""
 
-import os
-import platform
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -12,6 +10,7 @@ import torch
 from dart_stream.costs import Costs
 from dart_stream.data import Pictures
 from dart_stream.difficulty import estimator_flops
+from dart_stream.engine.placement import device_name
 from dart_stream.engine.policy_times import time_policies
 from dart_stream.engine.timing import interleaved_median_ms
 from dart_stream.evaluation.document import (
@@ -36,6 +35,8 @@ from dart_stream.exit_table import ExitTable
 from dart_stream.methods import METHODS
 from dart_stream.policies import FullDepthPolicy, Policy
 from dart_stream.thresholds.choice import thinned
+from dart_stream.thresholds.objectives import accuracy_of
+from pipeline.bench.host import host_facts
 from pipeline.bench.subject import Subject
 
 _SEEDS: Final = (0, 1, 2)
@@ -111,8 +112,8 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
         frontier=_frontier(validation),
         breakdown=None if shown is None else take_apart(shown.fitted, test),
         halvings=halvings,
-        device=_device_name(subject),
-        host=_host(),
+        device=device_name(subject.engine.device),
+        host=host_facts(),
         torch=str(torch.__version__),
     )
 
@@ -181,22 +182,8 @@ def _frontier(validation: ExitTable) -> list[FrontierRow]:
     return [
         FrontierRow(
             cost_share=point.cost / plain,
-            accuracy=float(point.accuracy or 0.0),
+            accuracy=accuracy_of(point),
             disagreement=point.disagreement,
         )
         for point in thinned(frontier_on(validation), _FRONTIER_POINTS)
     ]
-
-
-def _device_name(subject: Subject) -> str:
-    device = subject.engine.device
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-
-
-def _host() -> dict[str, Any]:
-    return {
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-        "python": platform.python_version(),
-    }

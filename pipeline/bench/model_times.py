@@ -1,7 +1,5 @@
 """Times of every stage and head of a model, and what leaving at each exit saves of them."""
 
-import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from dart_stream.engine import StagedModel, StageTimes, staged_model
-from dart_stream.engine.placement import choose_device
+from dart_stream.engine.placement import choose_device, device_name
 from dart_stream.engine.prepared_network import Precision
 from dart_stream.engine.stage_times import time_model
 from dart_stream.engine.timing import median_interval
@@ -20,6 +18,7 @@ from dart_stream.macs import Macs
 from dart_stream.model_dir import load_network, read_info
 from dart_stream.model_info import ModelInfo
 from dart_stream.models import count_macs, create_model
+from pipeline.bench.host import host_facts
 
 
 @dataclass(frozen=True)
@@ -143,16 +142,9 @@ def measure_times(
 
 def machine(conditions: Conditions) -> dict[str, Any]:
     """What the figures hold for."""
-    device = choose_device(conditions.device)
-    on_gpu = device.type == "cuda"
     return {
-        "host": {
-            "system": platform.system(),
-            "machine": platform.machine(),
-            "cores": len(os.sched_getaffinity(0)),
-            "python": platform.python_version(),
-        },
-        "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
+        "host": host_facts(),
+        "device": device_name(choose_device(conditions.device)),
         "threads": list(conditions.threads),
         "precision": list(conditions.precisions),
         "torch": str(torch.__version__),

@@ -25,7 +25,6 @@ process; figures are medians. A short pilot run tells the batch size to measure 
 """
 
 import os
-import platform
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ import msgspec
 
 from pipeline.bench.alone_messages import AloneHello, AloneSpec, AloneTimes
 from pipeline.bench.alone_process import AloneProcess
+from pipeline.bench.host import host_facts
 from pipeline.bench.pseudo_terminal import standard_output_on_terminal
 from pipeline.bench.window import Window, run_window
 from pipeline.config import PipelineConfig
@@ -101,7 +101,7 @@ def figures(plan: RunPlan, measured: Measured) -> dict[str, Any]:
     engine = statistics.median(at_batch)
     on_cpu = measured.hello.device == "cpu"
     return {
-        "host": _host(cores),
+        "host": host_facts(),
         "device": measured.hello.device,
         "threads": plan.worker_threads,
         "precision": measured.hello.precision,
@@ -173,12 +173,3 @@ def _other_share(run: Window, cores: int) -> float | None:
     if run.machine_busy_s is None:
         return None
     return max(0.0, run.machine_busy_s - run.total_cpu_s) / (cores * run.seconds)
-
-
-def _host(cores: int) -> dict[str, Any]:
-    return {
-        "system": platform.system(),
-        "machine": platform.machine(),
-        "cores": cores,
-        "python": platform.python_version(),
-    }

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 HELP = "compare ways to choose exits on one model: accuracy, MACs and time"
 
 _BATCH: Final = 64
+_CHOOSING: Final = ("train", "validation")
+"""Figures on what a model learned from, or its thresholds came from, would look too good."""
 _DOCUMENT, _PAGE = "evaluation.json", "evaluation.html"
 
 
@@ -88,6 +90,11 @@ def _check(args: argparse.Namespace) -> None:
     for flag, value in (("--batch", args.batch), ("--threads", args.threads)):
         if value < 1:
             raise ConfigError(f"{flag}: expected 1 or more, got {value}")
+    if args.split in _CHOOSING:
+        raise DataError(
+            f"--split: expected pictures that neither train nor choose thresholds, "
+            f"got {args.split!r}; use test"
+        )
     for name in args.methods or ():
         if name not in METHODS:
             raise DataError(f"--methods: expected some of {', '.join(METHODS)}, got {name!r}")
