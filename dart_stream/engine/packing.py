@@ -1,4 +1,4 @@
-"""Convolutions with weights laid out once, and the addition and rectifier behind them in one pass.
+"""Convolutions with weights laid out once, and the addition and activation behind them in one pass.
 
 In eager mode torch hands plain weights to oneDNN, which lays them out for its kernels again in
 every call: at batch 1 that takes longer than the convolution. The operators used here are those
@@ -9,13 +9,41 @@ form fails or answers differently is kept as it was.
 import copy
 import operator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the largest output
 _ADDITIONS = {operator.add, operator.iadd, torch.add}
-_RECTIFIERS = {torch.relu, nn.functional.relu}
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """What oneDNN applies to a convolution's output before it is written to memory.
+
+    Attributes:
+        name: as oneDNN has it; "none" for the output itself.
+        algorithm: which of several forms; "" where there is one.
+    """
+
+    name: str
+    algorithm: str = ""
+
+
+_NONE = Activation("none")
+_RELU = Activation("relu")
+_BY_FUNCTION: dict[Any, Activation] = {
+    torch.relu: _RELU,
+    nn.functional.relu: _RELU,
+    nn.functional.silu: Activation("swish"),
+    nn.functional.hardswish: Activation("hardswish"),
+}
+_BY_LAYER: dict[Any, Activation] = {
+    nn.ReLU: _RELU,
+    nn.SiLU: Activation("swish"),
+    nn.Hardswish: Activation("hardswish"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +62,9 @@ class Packed:
 
 
 class PackedConv2d(nn.Module):
-    """relu(conv(x) + other), with the addition and the rectifier left out where not wanted."""
+    """activation(conv(x)) or relu(conv(x) + other), the rectifier left out where not wanted."""
 
-    def __init__(self, conv: nn.Conv2d, *, rectify: bool) -> None:
+    def __init__(self, conv: nn.Conv2d, activation: Activation) -> None:
         super().__init__()
         assert not isinstance(conv.padding, str)  # `_can_pack` has said so
         self._layout = (conv.padding, conv.stride, conv.dilation, conv.groups)
@@ -44,16 +72,18 @@ class PackedConv2d(nn.Module):
             conv.weight.detach(), *self._layout, None
         )
         self._bias = None if conv.bias is None else conv.bias.detach()
-        self._rectify = rectify
+        self._activation = activation
 
     def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
         """Map (n, C, H, W), and `other` of the output's shape, to (n, C', H', W')."""
         convolution = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 - see above
+        after = self._activation
         if other is None:
-            after = "relu" if self._rectify else "none"
-            output: Tensor = convolution(x, self._weight, self._bias, *self._layout, after, [], "")
+            output: Tensor = convolution(
+                x, self._weight, self._bias, *self._layout, after.name, [], after.algorithm
+            )
         else:
-            unary = "relu" if self._rectify else None
+            unary = None if after is _NONE else after.name
             output = convolution.binary(
                 x, other, self._weight, self._bias, *self._layout, "add", None, unary, [], None
             )
@@ -101,11 +131,12 @@ def _pack_node(traced: fx.GraphModule, node: fx.Node, conv: nn.Conv2d, *, name: 
         others = [argument for argument in addition.args if argument is not last]
         if len(others) == 1 and isinstance(others[0], fx.Node):
             last, operands = addition, [*operands, others[0]]
-    rectifier = _only_user(last)
-    rectify = False
-    if rectifier is not None and _is_rectifier(traced, rectifier):
-        last, rectify = rectifier, True
-    traced.add_submodule(name, PackedConv2d(conv, rectify=rectify))
+    activation = _activation(traced, _only_user(last))
+    if len(operands) == 2 and activation is not _RELU:
+        activation = _NONE  # behind an addition oneDNN knows no other one
+    if activation is not _NONE:
+        last = next(iter(last.users))
+    traced.add_submodule(name, PackedConv2d(conv, activation))
     with traced.graph.inserting_before(last):
         replacement = traced.graph.call_module(name, tuple(operands))
     last.replace_all_uses_with(replacement)
@@ -116,10 +147,18 @@ def _only_user(node: fx.Node) -> fx.Node | None:
     return next(iter(node.users)) if len(node.users) == 1 else None
 
 
-def _is_rectifier(traced: fx.GraphModule, node: fx.Node) -> bool:
+def _activation(traced: fx.GraphModule, node: fx.Node | None) -> Activation:
+    """Tell which activation a node is, `_NONE` if it is none that can be taken in."""
+    if node is None:
+        return _NONE
+    if node.target is nn.functional.gelu:
+        return Activation("gelu", str(node.kwargs.get("approximate", "none")))
     if node.op == "call_function":
-        return node.target in _RECTIFIERS
-    return isinstance(_module_of(traced, node), nn.ReLU)
+        return _BY_FUNCTION.get(node.target, _NONE)
+    layer = _module_of(traced, node)
+    if isinstance(layer, nn.GELU):
+        return Activation("gelu", layer.approximate)
+    return _BY_LAYER.get(type(layer), _NONE)
 
 
 def _module_of(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:

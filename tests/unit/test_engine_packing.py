@@ -3,20 +3,35 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from dart_stream.engine import packing
 from dart_stream.engine.packing import PackedConv2d, pack_convolutions
 
 
 class Residual(nn.Module):
-    def __init__(self, add):
+    def __init__(self, add, activation=torch.relu):
         super().__init__()
         self.conv1 = nn.Conv2d(6, 8, 3, padding=1)
         self.conv2 = nn.Conv2d(8, 6, 3, padding=1, bias=False)
         self.add = add
+        self.activation = activation
 
     def forward(self, x):
-        return torch.relu(self.add(self.conv2(torch.relu(self.conv1(x))), x))
+        return self.activation(self.add(self.conv2(torch.relu(self.conv1(x))), x))
+
+
+class Functions(nn.Module):
+    """Activations that are called as functions."""
+
+    def __init__(self):
+        super().__init__()
+        self.convs = nn.ModuleList(nn.Conv2d(6, 6, 3, padding=1) for _ in range(3))
+
+    def forward(self, x):
+        x = functional.gelu(self.convs[0](x), approximate="tanh")
+        x = functional.silu(self.convs[1](x))
+        return functional.hardswish(self.convs[2](x))
 
 
 class ReadTwice(nn.Module):
@@ -59,6 +74,12 @@ def in_place_add(a, b):
 MODULES = {
     "conv": (lambda: nn.Sequential(nn.Conv2d(6, 5, 3)), 1),
     "conv and rectifier": (lambda: nn.Sequential(nn.Conv2d(6, 5, 3, stride=2), nn.ReLU()), 1),
+    "conv and gelu": (lambda: nn.Sequential(nn.Conv2d(6, 5, 3), nn.GELU()), 1),
+    "conv and tanh gelu": (lambda: nn.Sequential(nn.Conv2d(6, 5, 3), nn.GELU("tanh")), 1),
+    "conv and silu": (lambda: nn.Sequential(nn.Conv2d(6, 5, 3), nn.SiLU()), 1),
+    "conv and hardswish": (lambda: nn.Sequential(nn.Conv2d(6, 5, 3), nn.Hardswish()), 1),
+    "conv and functions": (Functions, 3),
+    "gelu behind an addition": (lambda: Residual(torch.add, functional.gelu), 2),
     "depthwise": (lambda: nn.Sequential(nn.Conv2d(6, 6, 3, groups=6, dilation=2), nn.ReLU()), 1),
     "residual": (lambda: Residual(torch.add), 2),
     "in-place residual": (lambda: Residual(in_place_add), 2),
@@ -118,6 +139,15 @@ def test_a_form_that_answers_differently_leaves_the_module_as_it_was(monkeypatch
     result = pack_convolutions(module, torch.randn(2, 6, 9, 7))
     assert result.module is module
     assert (result.packed, result.total) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "activation", [nn.ReLU(), nn.GELU(), nn.GELU("tanh"), nn.SiLU(), nn.Hardswish()]
+)
+def test_an_activation_behind_a_convolution_is_no_pass_of_its_own(activation):
+    module = nn.Sequential(nn.Conv2d(6, 5, 3), activation).eval()
+    packed = pack_convolutions(module, torch.randn(2, 6, 9, 7)).module
+    assert [type(part) for part in packed.children()] == [PackedConv2d]
 
 
 def test_without_the_library_nothing_is_packed(monkeypatch):
