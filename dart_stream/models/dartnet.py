@@ -1,68 +1,39 @@
-"""DartNet: a compact residual network for small pictures whose first exit is cheap.
+"""DartNet: a plain convolutional network for small pictures whose first exit is cheap.
 
-Reference: own design, made of the residual blocks of He et al., "Deep Residual Learning for
-Image Recognition", 2016, with the stride-2 shortcut pooled as in He, T. et al., "Bag of Tricks",
-2019, and the last normalisation of a block starting at zero (Goyal et al., 2017).
+Reference: own design, in the manner of Simonyan and Zisserman, "Very Deep Convolutional Networks",
+2015, as Jordan, "94 % on CIFAR-10 in 3.29 seconds on a single GPU", 2024, trains it: 3x3
+convolutions with batch normalisation and GELU, few and wide, and halved by taking maxima.
 
-The stem halves the picture behind one narrow layer at most: layers at full resolution cost more
-time than their MACs say. The first block is a bottleneck, so that the first exit stays below an
-eighth of the whole; heads pool with a mean, because a maximum costs as much time as half a stage.
+What was measured, on validation and over four epochs at equal MACs: a convolution that is pooled
+afterwards beats one that skips every second pixel; GELU beats the rectifier by a point, and costs
+no pass over memory behind a folded convolution; shortcuts add nothing at this depth. Layers at full
+resolution stay narrow: they cost more time than their MACs say. Heads pool with a mean, because a
+maximum over a map that lies channels last costs as much time as half a stage.
 """
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from dart_stream.models.heads import PooledHead
 from dart_stream.models.network import MultiExitNetwork
 from dart_stream.models.registry import register
 
 
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside a shortcut: [N, C, H, W] -> [N, C', H / stride, W / stride]."""
-
-    def __init__(self, channels: int, out_channels: int, *, inner: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(channels, inner, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(inner)
-        self.conv2 = nn.Conv2d(inner, out_channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-        nn.init.zeros_(self.bn2.weight)
-        self.shortcut = _shortcut(channels, out_channels, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map [N, C, H, W] to [N, C', H / stride, W / stride]."""
-        y = functional.relu(self.bn1(self.conv1(x)))
-        y = self.bn2(self.conv2(y))
-        return functional.relu(y + self.shortcut(x))
-
-
-def _shortcut(channels: int, out_channels: int, stride: int) -> nn.Module:
-    if channels == out_channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.AvgPool2d(stride, ceil_mode=True),
-        nn.Conv2d(channels, out_channels, 1, bias=False),
-        nn.BatchNorm2d(out_channels),
-    )
-
-
 @register("dartnet")
 class DartNet(MultiExitNetwork):
-    """Residual stages with an exit behind each.
+    """Stages of convolutions with an exit behind each.
 
-    The defaults suit 32x32 pictures: 16x16 after the stem, then 16x16, 8x8, 8x8 and 4x4.
+    The defaults suit 32x32 pictures: the stem leaves 16x16, the stages 16x16, 8x8, 8x8 and 4x4.
 
     Args:
         num_classes: number of classes, at least 2.
         input_size: (height, width) in pixels, each at least 8.
-        stem_width: channels of a 3x3 convolution at full resolution before the picture is halved;
-            0 halves it at once, by a 4x4 convolution.
-        widths: channels of each stage's output.
-        blocks: residual blocks of each stage.
-        strides: stride of each stage's first block, 1 or 2.
-        first_inner: channels between the two convolutions of stage 0's blocks.
+        stem: channels of the first convolutions, which belong to stage 0.
+        stem_strides: 2 where maxima halve the map behind the convolution, else 1.
+        widths: channels of each stage.
+        layers: convolutions of each stage.
+        strides: 2 where maxima halve the map behind a stage's first convolution, else 1.
         first_grid: stage 0's head averages over a raster of this size instead of the whole map,
             because position still tells classes apart that early.
     """
@@ -72,27 +43,25 @@ class DartNet(MultiExitNetwork):
         *,
         num_classes: int = 10,
         input_size: Sequence[int] = (32, 32),
-        stem_width: int = 16,
-        widths: Sequence[int] = (48, 128, 128, 224),
-        blocks: Sequence[int] = (1, 1, 1, 2),
+        stem: Sequence[int] = (16, 24),
+        stem_strides: Sequence[int] = (1, 2),
+        widths: Sequence[int] = (48, 112, 200, 200),
+        layers: Sequence[int] = (1, 2, 1, 2),
         strides: Sequence[int] = (1, 2, 1, 2),
-        first_inner: int = 24,
         first_grid: int = 2,
     ) -> None:
-        if not len(widths) == len(blocks) == len(strides) >= 1:
-            raise ValueError(
-                "expected widths, blocks and strides of one length, "
-                f"got {len(widths)}, {len(blocks)} and {len(strides)}"
-            )
+        _require_alike(stem=stem, stem_strides=stem_strides)
+        _require_alike(widths=widths, layers=layers, strides=strides)
         height, width = input_size
-        stages: list[nn.Module] = []
-        channels = widths[0]
-        for index, (out, count, stride) in enumerate(zip(widths, blocks, strides, strict=True)):
-            inner = first_inner if index == 0 else out
-            chain = [ResidualBlock(channels, out, inner=inner, stride=stride)]
-            chain += [ResidualBlock(out, out, inner=inner) for _ in range(count - 1)]
-            stages.append(nn.Sequential(*(_stem(stem_width, out) if index == 0 else []), *chain))
+        channels = 3
+        begin: list[nn.Module] = []
+        for out, stride in zip(stem, stem_strides, strict=True):
+            begin += _convolutions(channels, out, 1, stride)
             channels = out
+        stages: list[nn.Module] = []
+        for out, count, stride in zip(widths, layers, strides, strict=True):
+            stages.append(nn.Sequential(*begin, *_convolutions(channels, out, count, stride)))
+            begin, channels = [], out
         heads = [
             PooledHead(out, num_classes, grid=first_grid if index == 0 else 1)
             for index, out in enumerate(widths)
@@ -100,19 +69,27 @@ class DartNet(MultiExitNetwork):
         super().__init__(stages, heads, num_classes=num_classes, input_size=(height, width))
 
 
-def _stem(stem_width: int, channels: int) -> list[nn.Module]:
-    """Halve the picture; with 48 channels or more a 4x4 layer loses nothing (4 * 4 * 3 = 48)."""
-    if not stem_width:
-        return _layer(3, channels, size=4, stride=2)
-    return [
-        *_layer(3, stem_width, size=3, stride=1),
-        *_layer(stem_width, channels, size=3, stride=2),
-    ]
+def _require_alike(**settings: Sequence[int]) -> None:
+    lengths = [len(setting) for setting in settings.values()]
+    if len(set(lengths)) != 1 or not lengths[0]:
+        *first, last = settings
+        raise ValueError(
+            f"expected {', '.join(first)} and {last} of one length, at least 1, "
+            f"got {', '.join(map(str, lengths))}"
+        )
 
 
-def _layer(channels: int, out_channels: int, *, size: int, stride: int) -> list[nn.Module]:
+def _convolutions(channels: int, out: int, count: int, stride: int) -> list[nn.Module]:
+    """`count` convolutions, with maxima over `stride` x `stride` behind the first."""
+    first = _layer(channels, out)
+    if stride > 1:
+        first.append(nn.MaxPool2d(stride, ceil_mode=True))
+    return [*first, *(part for _ in range(count - 1) for part in _layer(out, out))]
+
+
+def _layer(channels: int, out: int) -> list[nn.Module]:
     return [
-        nn.Conv2d(channels, out_channels, size, stride=stride, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(),
+        nn.Conv2d(channels, out, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out),
+        nn.GELU(),
     ]

@@ -1,7 +1,7 @@
 """DartNet for 64x64 pictures: what a camera's crops often are.
 
-Reference: own design, see `dartnet`. The first block halves the picture once more, so that twice as
-many pixels on each side cost no more than 32x32 do there.
+Reference: own design, see `dartnet`. Both convolutions of the stem halve the picture, so that twice
+as many pixels on each side cost hardly more than 32x32 do there.
 """
 
 from typing import Any, Final
@@ -11,11 +11,8 @@ from dart_stream.models.registry import register
 
 _SHAPE: Final[dict[str, Any]] = {
     "input_size": (64, 64),
-    "stem_width": 0,
-    "first_inner": 20,
-    "widths": (48, 128, 128, 224),
-    "blocks": (1, 1, 1, 2),
-    "strides": (2, 2, 1, 2),
+    "stem": (12, 24),
+    "stem_strides": (2, 2),
 }
 
 

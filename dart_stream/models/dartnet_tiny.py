@@ -1,6 +1,6 @@
 """DartNet for weak processors: under 12 M multiply-accumulates for a 32x32 picture.
 
-Reference: own design, see `dartnet`; a quarter of its first stage and about half of its widths.
+Reference: own design, see `dartnet`; about half of its widths.
 """
 
 from typing import Any, Final
@@ -9,11 +9,8 @@ from dart_stream.models.dartnet import DartNet
 from dart_stream.models.registry import register
 
 _SHAPE: Final[dict[str, Any]] = {
-    "stem_width": 8,
-    "first_inner": 8,
-    "widths": (24, 48, 48, 104),
-    "blocks": (1, 1, 1, 2),
-    "strides": (1, 2, 1, 2),
+    "stem": (8, 12),
+    "widths": (20, 48, 80, 78),
 }
 
 

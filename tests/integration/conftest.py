@@ -14,7 +14,13 @@ from dart_stream.macs import Macs
 from dart_stream.model_dir import Architecture, ModelInfo, PixelStatistics, write_model_dir
 from pipeline.cli.main import main
 
-TINY = {"widths": [8, 8, 8], "blocks": [1, 1, 1], "strides": [1, 2, 2], "first_inner": 8}
+TINY = {
+    "widths": [8, 8, 8],
+    "layers": [1, 1, 1],
+    "strides": [1, 2, 2],
+    "stem": [8],
+    "stem_strides": [2],
+}
 CLASSES = ["car", "van", "bus", "truck"]
 POLICY = {
     "format_version": 1,

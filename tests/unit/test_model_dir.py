@@ -35,7 +35,7 @@ from dart_stream.model_dir import (
 )
 from dart_stream.models import count_macs, create_model
 
-CONFIG = {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}
+CONFIG = {"widths": [4, 8], "layers": [1, 1], "strides": [1, 2], "stem": [4], "stem_strides": [2]}
 POLICY = {
     "format_version": 1,
     "frontier": [],

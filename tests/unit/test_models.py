@@ -21,7 +21,7 @@ from dart_stream.models import (
 )
 from dart_stream.training import load_recipe
 
-TINY = {"stem_width": 0, "widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4}
+TINY = {"widths": [4, 8], "layers": [1, 1], "strides": [1, 2], "stem": [4], "stem_strides": [2]}
 
 
 def tiny(**config):
@@ -45,10 +45,10 @@ def test_counting_leaves_the_network_alone():
 
 def test_macs_are_those_counted_by_hand():
     macs = count_macs(tiny())
-    stem = 8 * 8 * 4 * (4 * 4 * 3)
-    first_block = 2 * (8 * 8 * 4 * (3 * 3 * 4))
-    second_block = 4 * 4 * 8 * (3 * 3 * 4) + 4 * 4 * 8 * (3 * 3 * 8) + 4 * 4 * 8 * 4
-    assert macs.stages == [stem + first_block, second_block]
+    stem = 16 * 16 * 4 * (3 * 3 * 3)  # halved behind it
+    first_layer = 8 * 8 * 4 * (3 * 3 * 4)
+    second_layer = 8 * 8 * 8 * (3 * 3 * 4)
+    assert macs.stages == [stem + first_layer, second_layer]
     assert macs.heads == [4 * 2 * 2 * 3, 8 * 3]
     first = macs.stages[0] + macs.heads[0]
     assert macs.cumulative() == [first, first + macs.stages[1] + macs.heads[1]]
@@ -87,7 +87,12 @@ def test_unknown_family_is_refused_with_the_known_ones():
     ("family", "config", "reason"),
     [
         ("dartnet", {"depth": 3}, "unexpected keyword argument 'depth'"),
-        ("dartnet", {"widths": [4, 8, 8]}, "of one length, got 3, "),
+        (
+            "dartnet",
+            {"widths": [4, 8, 8]},
+            "widths, layers and strides of one length.* got 3, 4, 4",
+        ),
+        ("dartnet", {"stem": []}, "stem and stem_strides of one length, at least 1, got 0, 2"),
         ("dartnet", {"widths": ["a", "b", "c", "d"]}, "refuses its configuration"),
         ("alexnet", {"widths": [8, 8]}, "expected 5 widths"),
         ("alexnet", {"exits": 4}, "1 to 3 exits"),

@@ -12,7 +12,7 @@ from pipeline.cli.main import main
 
 RECIPE = """
 input_size: [16, 16]
-model: {widths: [4, 8], blocks: [1, 1], strides: [1, 2], first_inner: 4}
+model: {widths: [4, 8], layers: [1, 1], strides: [1, 2], stem: [4], stem_strides: [2]}
 """
 
 
@@ -56,7 +56,7 @@ class TestOverview:
         assert row_of(out, "dartnet-cifar10")[1:6] == ["10", "32x32", "4", "66.0", "M"]
         assert "default is dartnet-cifar10" in out
         assert all(row_of(out, family) for family in list_models())
-        assert row_of(out, "dartnet")[1:] == ["10", "32x32", "4", "66.0", "M"]
+        assert row_of(out, "dartnet")[1:] == ["10", "32x32", "4", "68.0", "M"]
         assert max(map(len, out.split("\n"))) <= 80
 
 
