@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from dart_stream.evaluation.method_row import macs_share
 from dart_stream.evaluation.paired import Difference, paired_difference
 from dart_stream.exit_table import ExitTable
-from dart_stream.methods import METHODS, Method
+from dart_stream.methods import METHODS, Method, methods_for
 from dart_stream.thresholds.choice import random_halves
 
 Floats = NDArray[np.float64]
@@ -91,9 +91,9 @@ def compare_on_halves(
     for seed in seeds:
         on_seed(seed)
         half = validation.take(random_halves(len(validation), seed).selection)
-        for method in METHODS.values():
-            if method.name not in _LIMITS:
-                runs |= _runs_of(method, half, test, budgets, seed)
+        for name in methods_for(test.num_exits - 1):
+            if name not in _LIMITS:
+                runs |= _runs_of(METHODS[name], half, test, budgets, seed)
     full = test.correct[:, -1]
     return Halvings(
         seeds=list(seeds),

@@ -41,6 +41,7 @@ class DartPaperMethod(Method):
 
     beta: float = 0.3
     name: ClassVar[str] = "dart-paper"
+    most_early_exits: ClassVar[int | None] = MAX_EXACT_EXITS
 
     def fit(self, table: ExitTable, costs: Costs, budgets: Sequence[float]) -> list[FittedPolicy]:
         """Return the best candidates for each budget that any keep to.

@@ -51,9 +51,11 @@ class Method(ABC):
 
     Attributes:
         name: in the registry and in tables.
+        most_early_exits: it cannot be fitted to more; None if to any number.
     """
 
     name: ClassVar[str]
+    most_early_exits: ClassVar[int | None] = None
 
     @abstractmethod
     def fit(

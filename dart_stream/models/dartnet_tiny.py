@@ -10,7 +10,7 @@ from dart_stream.models.registry import register
 
 _SHAPE: Final[dict[str, Any]] = {
     "stem": (8, 12),
-    "widths": (20, 48, 80, 78),
+    "widths": (20, 48, 72, 72),
 }
 
 

@@ -4,7 +4,6 @@ from dart_stream.thresholds.certificate import Bound, Certificate, Decisions, ce
 from dart_stream.thresholds.exact import GridOutcomes, score_all
 from dart_stream.thresholds.frontier import (
     FrontierPoint,
-    exit_scores,
     find_frontier,
     full_depth,
 )
@@ -16,6 +15,7 @@ from dart_stream.thresholds.objectives import (
     Objective,
     PaperObjective,
 )
+from dart_stream.thresholds.scores import exit_scores
 from dart_stream.thresholds.sensitivity import Sensitivity, choose_sensitivity
 
 __all__ = [

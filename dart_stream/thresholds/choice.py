@@ -19,6 +19,7 @@ from dart_stream.thresholds.certificate import (
     gap_within_disagreement,
 )
 from dart_stream.thresholds.frontier import FrontierPoint, Worth, find_frontier, full_depth
+from dart_stream.thresholds.grid import MAX_EXACT_EXITS
 from dart_stream.thresholds.objectives import MaxDisagreement, Objective
 from dart_stream.thresholds.walk import walk_frontier
 
@@ -142,19 +143,22 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     return ChosenPolicy(point, frontier, full, certificate)
 
 
-def selection_facts(objective: Objective, described: str, n: int) -> dict[str, Any]:
+def selection_facts(objective: Objective, selection: ExitTable, described: str) -> dict[str, Any]:
     """How thresholds were chosen, for `policy.json`.
 
     Args:
         objective: what was asked of them.
-        described: the pictures that chose, in words.
-        n: how many.
+        selection: the pictures that chose.
+        described: the same in words.
     """
+    exact = selection.num_exits - 1 <= MAX_EXACT_EXITS
     return {
-        "method": "exact search over all threshold vectors of a grid",
+        "method": "exact search over all threshold vectors of a grid"
+        if exact
+        else "dynamic programming over a sweep of prices, re-scored on every picture",
         "objective": repr(objective),
         "split": described,
-        "n": n,
+        "n": len(selection),
     }
 
 

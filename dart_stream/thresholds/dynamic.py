@@ -16,6 +16,7 @@ pictures (`StoppingRule.exits`), beside the exact search where that is possible.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -43,12 +44,12 @@ class Answers:
     """What a picture could be answered at each exit.
 
     Attributes:
-        confidence: [N, exits].
+        confidence: [N, exits], or any score that rises with it.
         answers: class, [N, exits].
         taken_from: exit that gives the answer, [N, exits]; an earlier one with recall.
     """
 
-    confidence: NDArray[np.float32]
+    confidence: NDArray[np.floating]
     answers: NDArray[np.int64]
     taken_from: NDArray[np.intp]
 
@@ -73,7 +74,8 @@ class StoppingRule:
     """From which confidence on pictures leave.
 
     Attributes:
-        thresholds: [early exits, difficulty bins]; infinite where nobody leaves.
+        thresholds: [early exits, difficulty bins]; infinite where nobody leaves, minus infinity
+            where everybody does.
         difficulty_edges: between the difficulty bins, rising.
         recall: whether the answer is the surest one so far.
     """
@@ -93,7 +95,67 @@ class StoppingRule:
     @property
     def watched(self) -> list[bool]:
         """For each early exit whether anybody could leave there."""
-        return [bool(row.any()) for row in np.isfinite(self.thresholds)]
+        return [bool(row.min() < np.inf) for row in self.thresholds]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BinnedChain:
+    """Pictures on their way from exit to exit, counted in bins: solved for any price in no time.
+
+    Attributes:
+        difficulty_edges: between the difficulty bins, rising.
+        confidence_edges: lower edge of each confidence bin by early exit.
+        rewards: [difficulty, confidence] by exit, what stopping is worth.
+        chances: [difficulty, confidence here, confidence there] by early exit.
+    """
+
+    difficulty_edges: Floats
+    confidence_edges: Sequence[Floats]
+    rewards: Sequence[Floats]
+    chances: Sequence[Floats]
+
+    @classmethod
+    def of(
+        cls, answers: Answers, worth: NDArray[np.bool_], difficulty: NDArray[np.float32], bins: Bins
+    ) -> "BinnedChain":
+        """Estimate rewards and transitions.
+
+        Args:
+            answers: of N pictures.
+            worth: [N, exits], whether each exit's own answer is what it should be.
+            difficulty: [N].
+            bins: of the states.
+        """
+        rows = np.arange(len(difficulty))[:, None]
+        value = worth[rows, answers.taken_from].astype(np.float64)
+        edges = _inner_quantiles(difficulty, bins.difficulty)
+        hardness = np.searchsorted(edges, difficulty, "right")
+        states = _states(answers.confidence, bins.confidence)
+        shape = (len(edges) + 1, bins.confidence)
+        columns = list(states.bins.T)
+        return cls(
+            edges,
+            states.edges[:-1],
+            [_reward(v, hardness, here, shape) for v, here in zip(value.T, columns, strict=True)],
+            [_chances(hardness, here, there, shape) for here, there in pairwise(columns)],
+        )
+
+    def thresholds(self, costs: Costs, price: float) -> Floats:
+        """Confidence from which on to stop, [early exits, difficulty bins]; see `StoppingRule`.
+
+        Args:
+            costs: of the exits.
+            price: of the full network's cost, in worth: 0 buys everything that helps at all.
+        """
+        step = (np.asarray(costs.stages) + np.asarray(costs.heads)) * price / costs.plain()
+        ahead = self.rewards[-1]
+        found = []
+        for k in reversed(range(len(self.chances))):
+            stop = self.rewards[k]
+            go = (self.chances[k] * ahead[:, None, :]).sum(2) - step[k + 1]
+            found.append(_thresholds(stop >= go, self.confidence_edges[k]))
+            ahead = np.maximum(stop, go)
+        return np.array(found[::-1])
 
 
 def solve_stopping(
@@ -111,45 +173,33 @@ def solve_stopping(
         table: pictures to estimate rewards and transitions from.
         worth: [N, exits], whether each exit's own answer is what it should be.
         costs: of the table's exits.
-        price: of the full network's cost, in worth: 0 buys everything that helps at all.
+        price: see `BinnedChain.thresholds`.
         bins: of the states.
         recall: let a picture be answered by the surest exit so far.
     """
-    bins = bins or Bins()
     answers = Answers.of(table, recall=recall)
-    rows = np.arange(len(table))[:, None]
-    value = worth[rows, answers.taken_from].astype(np.float64)
-    edges = _inner_quantiles(table.difficulty, bins.difficulty)
-    hardness = np.searchsorted(edges, table.difficulty, "right")
-    states = _states(answers.confidence, bins.confidence)
-    shape = (len(edges) + 1, bins.confidence)
-    step = (np.asarray(costs.stages) + np.asarray(costs.heads)) * price / costs.plain()
-    ahead = _reward(value[:, -1], hardness, states.bins[:, -1], shape)
-    thresholds = []
-    for k in reversed(range(table.num_exits - 1)):
-        here, there = states.bins[:, k], states.bins[:, k + 1]
-        stop = _reward(value[:, k], hardness, here, shape)
-        go = _transition(hardness, here, there, shape, ahead) - step[k + 1]
-        thresholds.append(_thresholds(stop >= go, states.edges[k]))
-        ahead = np.maximum(stop, go)
-    return StoppingRule(np.array(thresholds[::-1]), edges, recall)
+    chain = BinnedChain.of(answers, worth, table.difficulty, bins or Bins())
+    return StoppingRule(chain.thresholds(costs, price), chain.difficulty_edges, recall)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _States:
-    """Confidence bins of each picture, [N, exits], and the lower edge of each bin by exit."""
+    """Confidence bins of each picture, [N, exits], and the lower edge of each bin by exit.
+
+    The first bin has no lower edge, so that its threshold lets everybody go.
+    """
 
     bins: NDArray[np.intp]
     edges: Sequence[Floats]
 
 
-def _states(confidence: NDArray[np.float32], count: int) -> _States:
+def _states(confidence: NDArray[np.floating], count: int) -> _States:
     edges = [_inner_quantiles(column, count) for column in confidence.T]
     bins = [np.searchsorted(e, c, "right") for e, c in zip(edges, confidence.T, strict=True)]
-    return _States(np.stack(bins, axis=1), [np.concatenate([[0.0], e]) for e in edges])
+    return _States(np.stack(bins, axis=1), [np.concatenate([[-np.inf], e]) for e in edges])
 
 
-def _inner_quantiles(values: NDArray[np.float32], count: int) -> Floats:
+def _inner_quantiles(values: NDArray[np.floating], count: int) -> Floats:
     inner: Floats = np.quantile(values.astype(np.float64), np.linspace(0, 1, count + 1)[1:-1])
     return inner
 
@@ -165,21 +215,19 @@ def _reward(
     return np.stack([_isotonic(m, w) for m, w in zip(means, weights, strict=True)])
 
 
-def _transition(
+def _chances(
     hardness: NDArray[np.intp],
     here: NDArray[np.intp],
     there: NDArray[np.intp],
     shape: tuple[int, int],
-    ahead: Floats,
 ) -> Floats:
-    """Expected value at the next exit, from each state, [difficulty, confidence]."""
+    """Chance of each bin at the next exit, from each state."""
     flat = np.ravel_multi_index((hardness, here, there), (*shape, shape[1]))
     counts = np.bincount(flat, minlength=shape[0] * shape[1] ** 2).reshape(*shape, shape[1])
     anybody = np.bincount(there, minlength=shape[1]) / len(there)
     smoothed = counts + _PRIOR * anybody
-    chance = smoothed / smoothed.sum(2, keepdims=True)
-    expected: Floats = (chance * ahead[:, None, :]).sum(2)
-    return expected
+    chances: Floats = smoothed / smoothed.sum(2, keepdims=True)
+    return chances
 
 
 def _thresholds(stops: NDArray[np.bool_], edges: Floats) -> Floats:

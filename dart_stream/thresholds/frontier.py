@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 import numpy as np
 
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
+from dart_stream.thresholds.dynamic_vectors import dynamic_vectors
 from dart_stream.thresholds.exact import GridOutcomes, score_all
-from dart_stream.thresholds.grid import Floats, Grid, quantile_grid
+from dart_stream.thresholds.grid import MAX_EXACT_EXITS, Floats, Grid, quantile_grid
+from dart_stream.thresholds.scores import exit_scores, probability_of
 
 Worth = Literal["accuracy", "agreement"]
-
-_ENDS: Final = 1e-7
-"""Distance to 0 and 1 at which confidences are cut off, before their logit is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +35,6 @@ class FrontierPoint:
     disagreement: float
 
 
-def exit_scores(table: ExitTable, beta: float) -> Floats:
-    """Logit of the confidence less what difficulty asks for, [N, early exits].
-
-    An exit with threshold tau fires where the score is at least logit tau; see
-    `policies.DartPolicy`.
-    """
-    p = np.clip(table.confidence[:, :-1].astype(np.float64), _ENDS, 1 - _ENDS)
-    logits: Floats = np.log(p) - np.log1p(-p)
-    return logits - beta * (table.difficulty.astype(np.float64) - 0.5)[:, None]
-
-
 def find_frontier(
     table: ExitTable,
     costs: Costs,
@@ -56,10 +44,12 @@ def find_frontier(
 ) -> list[FrontierPoint]:
     """Vectors of thresholds that none with less cost equals in worth, from cheap to dear.
 
-    Exact on the grid: every vector on it was counted on every picture of the table.
+    Up to five early exits it is exact on a grid: every vector on it was counted on every picture
+    of the table. For more, vectors come from dynamic programming over a sweep of prices, and each
+    is counted on every picture just the same.
 
     Args:
-        table: up to five early exits.
+        table: of pictures that the model was not trained on.
         costs: of its parts.
         worth: what must not be lost: right answers, or the full network's answers.
         betas: sensitivities to difficulty that compete.
@@ -86,6 +76,8 @@ def full_depth(table: ExitTable, costs: Costs) -> FrontierPoint:
 def _of_one_beta(
     table: ExitTable, costs: Costs, worth: Worth, beta: float, levels: int | None
 ) -> list[FrontierPoint]:
+    if table.num_exits - 1 > MAX_EXACT_EXITS:
+        return _of_dynamic_programming(table, costs, worth, beta)
     grid = quantile_grid(exit_scores(table, beta), levels)
     columns = [table.agrees.astype(np.float64)]
     if table.labels is not None:
@@ -93,6 +85,29 @@ def _of_one_beta(
     outcomes = score_all(grid, columns, costs)
     wanted = outcomes.value[1 if worth == "accuracy" else 0]
     return [_point(grid, outcomes, beta, at) for at in undominated(outcomes.cost, wanted)]
+
+
+def _of_dynamic_programming(
+    table: ExitTable, costs: Costs, worth: Worth, beta: float
+) -> list[FrontierPoint]:
+    wanted = table.correct if worth == "accuracy" else table.agrees
+    scores = exit_scores(table, beta)
+    points = []
+    for cuts in dynamic_vectors(table, scores, wanted, costs):
+        thresholds = tuple(None if cut == np.inf else probability_of(cut) for cut in cuts)
+        leaves = scores >= cuts
+        exits = np.where(leaves.any(1), leaves.argmax(1), table.num_exits - 1)
+        rows = np.arange(len(table))
+        points.append(
+            FrontierPoint(
+                thresholds=thresholds,
+                beta=beta,
+                cost=float(costs.up_to_exit([tau is not None for tau in thresholds])[exits].mean()),
+                accuracy=None if table.labels is None else float(table.correct[rows, exits].mean()),
+                disagreement=1 - float(table.agrees[rows, exits].mean()),
+            )
+        )
+    return points
 
 
 def undominated(cost: Floats, value: Floats) -> list[tuple[int, ...]]:
@@ -108,7 +123,7 @@ def undominated(cost: Floats, value: Floats) -> list[tuple[int, ...]]:
 def _point(grid: Grid, outcomes: GridOutcomes, beta: float, at: tuple[int, ...]) -> FrontierPoint:
     return FrontierPoint(
         thresholds=tuple(
-            None if cut is None else float(1 / (1 + np.exp(-cut))) for cut in grid.thresholds(at)
+            None if cut is None else probability_of(cut) for cut in grid.thresholds(at)
         ),
         beta=beta,
         cost=float(outcomes.cost[at]),

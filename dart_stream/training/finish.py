@@ -129,7 +129,7 @@ def _choose(info: ModelInfo, table: ExitTable, seed: int) -> tuple[DartPolicy, d
     halves = random_halves(len(table), seed)
     objective = MaxDisagreement(MAX_DISAGREEMENT)
     chosen = choose_policy(table, table.macs, objective, halves, worth="agreement")
-    facts = selection_facts(objective, "validation", len(halves.selection))
+    facts = selection_facts(objective, table.take(halves.selection), "validation")
     return chosen.policy, chosen.to_dict(facts)
 
 

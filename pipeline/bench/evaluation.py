@@ -32,7 +32,7 @@ from dart_stream.evaluation.evaluate import (
 from dart_stream.evaluation.halvings import OURS, compare_on_halves
 from dart_stream.evaluation.method_row import MethodRow
 from dart_stream.exit_table import ExitTable
-from dart_stream.methods import METHODS
+from dart_stream.methods import METHODS, methods_for
 from dart_stream.policies import FullDepthPolicy, Policy
 from dart_stream.thresholds.choice import thinned
 from dart_stream.thresholds.objectives import accuracy_of
@@ -66,12 +66,16 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
         subject: the model.
         chosen_on: pictures to choose thresholds on, and what they are.
         measured_on: pictures to measure on, their data set and split.
-        methods: names; None compares all.
+        methods: names; None compares all that can take as many exits as the model has.
         batch: pictures handed over at once when times are measured.
         command: that asked for it.
         on_step: told in a line what begins.
     """
-    names = list(METHODS) if methods is None else list(methods)
+    able = methods_for(subject.info.num_exits - 1)
+    names = able if methods is None else list(methods)
+    if methods is None and len(able) < len(METHODS):
+        missing = ", ".join(name for name in METHODS if name not in able)
+        on_step(f"left out, for they cannot take so many exits: {missing}")
     pictures, dataset, split = measured_on
     on_step(f"running {len(chosen_on[0]) + len(pictures)} pictures through every exit")
     validation = subject.record(chosen_on[0].images, chosen_on[0].labels, chosen_on[1])

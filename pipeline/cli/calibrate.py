@@ -72,7 +72,7 @@ def execute(args: argparse.Namespace) -> int:
         subject = Subject.load(args.model, args.device, args.precision, threads=1)
         table, halves = _recorded(args, subject, progress)
         made = recalibrate(subject.info, table, objective, halves, on_step=progress.line)
-    facts = selection_facts(objective, table.source, len(halves.selection))
+    facts = selection_facts(objective, table.take(halves.selection), table.source)
     network = load_network(resolve(args.model), subject.info)
     write_model_dir(args.out, made.info, network.state_dict(), made.chosen.to_dict(facts))
     print_choice(args.out, made)

@@ -131,7 +131,11 @@ def test_halvings_compare_on_the_same_pictures(validation, test_table):
         (s, b) for s in (0, 1) for b in BUDGETS
     }
     names = {rival.name for rival in made.rivals}
-    assert {"shared", "branchynet", "dart-paper", "random"} == names == set(made.over_budgets)
+    assert (
+        {"shared", "branchynet", "dart-paper", "dynamic", "random"}
+        == names
+        == set(made.over_budgets)
+    )
     for rival in made.rivals:
         assert rival.halvings == 2
         assert rival.difference.ci95[0] <= rival.difference.mean <= rival.difference.ci95[1]
