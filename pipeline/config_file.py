@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from dart_stream.yaml_words import Loader
 from pipeline.config import PipelineConfig, SourceConfig
 from pipeline.errors import ConfigError
 from pipeline.redact import redact
@@ -24,24 +25,6 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAMED_SOURCE = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)=(.+)$")
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2 words: `off` stays a string and `1e-3` is a number."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false|True|False)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +109,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
-        plain = yaml.load(text, Loader=_Loader)  # noqa: S506  # derives from SafeLoader
+        plain = yaml.load(text, Loader=Loader)  # noqa: S506  # derives from SafeLoader
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if plain is None:
@@ -144,7 +127,7 @@ def _environment_overrides(environment: Mapping[str, str]) -> Iterable[tuple[str
 
 def _set(plain: dict[str, Any], key: str, text: str) -> None:
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506  # derives from SafeLoader
+        value = yaml.load(text, Loader=Loader)  # noqa: S506  # derives from SafeLoader
     except yaml.YAMLError as error:
         raise ConfigError(f"{key}: value is not YAML: {text!r}") from error
     *parents, last = key.split(".")

@@ -71,13 +71,17 @@ class DartNet(MultiExitNetwork):
 
 
 def _require_alike(**settings: Sequence[int]) -> None:
+    """Refuse lists of unlike length, and numbers below 1."""
     lengths = [len(setting) for setting in settings.values()]
+    *first, last = settings
     if len(set(lengths)) != 1 or not lengths[0]:
-        *first, last = settings
         raise ValueError(
             f"expected {', '.join(first)} and {last} of one length, at least 1, "
             f"got {', '.join(map(str, lengths))}"
         )
+    for name, setting in settings.items():
+        if min(setting) < 1:
+            raise ValueError(f"expected {name} of at least 1 each, got {list(setting)}")
 
 
 def _convolutions(channels: int, out: int, count: int, stride: int) -> list[nn.Module]:

@@ -11,6 +11,9 @@ from dart_stream.models.network import MultiExitNetwork
 Family = TypeVar("Family", bound=Callable[..., MultiExitNetwork])
 LibraryWeights = Callable[..., Mapping[str, Tensor]]
 
+_REFUSALS = (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError, AttributeError)
+"""What building layers from odd numbers and words ends in."""
+
 _families: dict[str, Callable[..., MultiExitNetwork]] = {}
 _library_weights: dict[str, LibraryWeights] = {}
 
@@ -49,7 +52,7 @@ def create_model(family: str, /, **config: Any) -> MultiExitNetwork:
         )
     try:
         return _families[family](**config)
-    except (TypeError, ValueError, RuntimeError, ModelError) as error:
+    except (*_REFUSALS, ModelError) as error:
         raise ModelError(f"model family {family!r} refuses its configuration: {error}") from error
 
 

@@ -1,6 +1,5 @@
 """What a training run is made of, read from YAML."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,6 +8,7 @@ import yaml
 from msgspec import Meta
 
 from dart_stream.errors import DataError
+from dart_stream.yaml_words import Loader
 
 Share = Annotated[float, Meta(ge=0, lt=1)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -115,17 +115,6 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             raise ValueError("expected a last exit weight above 0, since the others learn from it")
 
 
-class _Loader(yaml.SafeLoader):
-    """Takes `1e-3` for a number, as YAML 1.2 and JSON do; PyYAML asks for a point in it."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?[0-9]+(?:\.[0-9]*)?[eE][-+]?[0-9]+$"),
-    list("-+0123456789"),
-)
-
-
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe; fields that it does not name keep their defaults.
 
@@ -143,7 +132,7 @@ def read_settings(path: Path) -> Any:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        settings = yaml.load(text, Loader=_Loader)  # noqa: S506 - derives from SafeLoader
+        settings = yaml.load(text, Loader=Loader)  # noqa: S506 - derives from SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: expected a training recipe in YAML: {reason}") from error

@@ -92,6 +92,8 @@ def test_unknown_family_is_refused_with_the_known_ones():
             {"widths": [4, 8, 8]},
             "widths, layers and strides of one length.* got 3, 4, 4",
         ),
+        ("dartnet", {"widths": [0, 8, 8, 8]}, r"expected widths of at least 1 each, got \[0, 8"),
+        ("dartnet", {"widths": 4}, "refuses its configuration"),
         ("dartnet", {"stem": []}, "stem and stem_strides of one length, at least 1, got 0, 2"),
         ("dartnet", {"widths": ["a", "b", "c", "d"]}, "refuses its configuration"),
         ("alexnet", {"widths": [8, 8]}, "expected 5 widths"),
