@@ -58,7 +58,7 @@ class AlexNet(MultiExitNetwork):
             for k in range(5)
         ]
         heads: list[nn.Module] = [
-            ConvHead(widths[0], num_classes, inner=first_inner, grid=_GRID),
+            ConvHead(widths[0], num_classes, inner=(first_inner,), grid=_GRID),
             PooledHead(widths[1], num_classes, grid=_GRID),
         ]
         early = exits - 1

@@ -8,15 +8,17 @@ What was measured, on validation and over four epochs at equal MACs: a convoluti
 afterwards beats one that skips every second pixel; GELU beats the rectifier by a point, and costs
 no pass over memory behind a folded convolution; shortcuts add nothing at this depth; a third
 convolution of the last stage gains half a point. Layers at full resolution stay narrow: they cost
-more time than their MACs say. Heads pool with a mean, because a maximum over a map that lies
-channels last costs as much time as half a stage.
+more time than their MACs say. The first exits have small convolutions of their own, since what
+stands behind so few layers is not classes yet. Heads pool with a mean, because a maximum over a map
+that lies channels last costs as much time as half a stage.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import nn
 
-from dart_stream.models.heads import PooledHead
+from dart_stream.models.heads import ConvHead, PooledHead
 from dart_stream.models.network import MultiExitNetwork
 from dart_stream.models.registry import register
 
@@ -32,10 +34,11 @@ class DartNet(MultiExitNetwork):
         input_size: (height, width) in pixels, each at least 8.
         stem: channels of the first convolutions, which belong to stage 0.
         stem_strides: 2 where maxima halve the map behind the convolution, else 1.
-        widths: channels of each stage.
-        layers: convolutions of each stage.
+        stages: channels of each stage's convolutions.
         strides: 2 where maxima halve the map behind a stage's first convolution, else 1.
-        first_grid: stage 0's head averages over a raster of this size instead of the whole map,
+        heads: channels of the convolutions inside the first exits' heads, each of which halves the
+            map; heads that are not listed have none.
+        grids: rasters over which the first exits' heads average instead of over the whole map,
             because position still tells classes apart that early.
     """
 
@@ -46,28 +49,36 @@ class DartNet(MultiExitNetwork):
         input_size: Sequence[int] = (32, 32),
         stem: Sequence[int] = (16, 24),
         stem_strides: Sequence[int] = (1, 2),
-        widths: Sequence[int] = (48, 112, 176, 192),
-        layers: Sequence[int] = (1, 2, 1, 3),
+        stages: Sequence[Sequence[int]] = ((48,), (112,), (112, 176), (192, 192, 192)),
         strides: Sequence[int] = (1, 2, 1, 2),
-        first_grid: int = 2,
+        heads: Sequence[Sequence[int]] = ((32, 64), (64,)),
+        grids: Sequence[int] = (2, 2),
     ) -> None:
         _require_alike(stem=stem, stem_strides=stem_strides)
-        _require_alike(widths=widths, layers=layers, strides=strides)
+        _require_alike(stages=[min(stage, default=0) for stage in stages], strides=strides)
         height, width = input_size
         channels = 3
         begin: list[nn.Module] = []
         for out, stride in zip(stem, stem_strides, strict=True):
-            begin += _convolutions(channels, out, 1, stride)
+            begin += _layer(channels, out, stride)
             channels = out
-        stages: list[nn.Module] = []
-        for out, count, stride in zip(widths, layers, strides, strict=True):
-            stages.append(nn.Sequential(*begin, *_convolutions(channels, out, count, stride)))
-            begin, channels = [], out
-        heads = [
-            PooledHead(out, num_classes, grid=first_grid if index == 0 else 1)
-            for index, out in enumerate(widths)
+        chains: list[nn.Module] = []
+        for widths, stride in zip(stages, strides, strict=True):
+            layers = begin + _layer(channels, widths[0], stride)
+            for before, out in pairwise(widths):
+                layers += _layer(before, out)
+            chains.append(nn.Sequential(*layers))
+            begin, channels = [], widths[-1]
+        classifiers = [
+            _head(
+                widths[-1],
+                num_classes,
+                inner=heads[index] if index < len(heads) else (),
+                grid=grids[index] if index < len(grids) else 1,
+            )
+            for index, widths in enumerate(stages)
         ]
-        super().__init__(stages, heads, num_classes=num_classes, input_size=(height, width))
+        super().__init__(chains, classifiers, num_classes=num_classes, input_size=(height, width))
 
 
 def _require_alike(**settings: Sequence[int]) -> None:
@@ -84,17 +95,17 @@ def _require_alike(**settings: Sequence[int]) -> None:
             raise ValueError(f"expected {name} of at least 1 each, got {list(setting)}")
 
 
-def _convolutions(channels: int, out: int, count: int, stride: int) -> list[nn.Module]:
-    """`count` convolutions, with maxima over `stride` x `stride` behind the first."""
-    first = _layer(channels, out)
-    if stride > 1:
-        first.append(nn.MaxPool2d(stride, ceil_mode=True))
-    return [*first, *(part for _ in range(count - 1) for part in _layer(out, out))]
-
-
-def _layer(channels: int, out: int) -> list[nn.Module]:
-    return [
+def _layer(channels: int, out: int, stride: int = 1) -> list[nn.Module]:
+    """A convolution, with maxima over `stride` x `stride` behind it."""
+    layer: list[nn.Module] = [
         nn.Conv2d(channels, out, 3, padding=1, bias=False),
         nn.BatchNorm2d(out),
         nn.GELU(),
     ]
+    return layer if stride == 1 else [*layer, nn.MaxPool2d(stride, ceil_mode=True)]
+
+
+def _head(channels: int, num_classes: int, inner: Sequence[int], grid: int) -> nn.Module:
+    if not inner:
+        return PooledHead(channels, num_classes, grid=grid)
+    return ConvHead(channels, num_classes, inner=inner, grid=grid, activation=nn.GELU)

@@ -4,7 +4,8 @@ They pool with a mean: a maximum over a map that lies channels last costs as muc
 stage.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from torch import Tensor, fx, nn
 from torch.nn import functional
@@ -31,23 +32,44 @@ class PooledHead(nn.Module):
 
 
 class ConvHead(nn.Module):
-    """One 3x3 stride-2 convolution before a `PooledHead`: [N, C, H, W] -> [N, classes].
+    """3x3 stride-2 convolutions before a `PooledHead`: [N, C, H, W] -> [N, classes].
 
     For maps so early that their channels are not classes yet. The branches of BranchyNet look so.
 
     Reference: Teerapittayanon et al., "BranchyNet: Fast Inference via Early Exiting from Deep
     Neural Networks", 2016.
+
+    Args:
+        channels: of the map.
+        num_classes: number of logits.
+        inner: channels of each convolution, at least one.
+        grid: see `PooledHead`.
+        activation: behind each convolution.
     """
 
-    def __init__(self, channels: int, num_classes: int, *, inner: int = 32, grid: int = 1) -> None:
+    def __init__(
+        self,
+        channels: int,
+        num_classes: int,
+        *,
+        inner: Sequence[int] = (32,),
+        grid: int = 1,
+        activation: type[nn.Module] = nn.ReLU,
+    ) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(channels, inner, 3, stride=2, padding=1, bias=False)
-        self.norm = nn.BatchNorm2d(inner)
-        self.pooled = PooledHead(inner, num_classes, grid=grid)
+        layers: list[nn.Module] = []
+        for before, after in pairwise((channels, *inner)):
+            layers += [
+                nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(after),
+                activation(),
+            ]
+        self.layers = nn.Sequential(*layers)
+        self.pooled = PooledHead(inner[-1], num_classes, grid=grid)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [N, C, H, W] to logits [N, classes]."""
-        logits: Tensor = self.pooled(functional.relu(self.norm(self.conv(x))))
+        logits: Tensor = self.pooled(self.layers(x))
         return logits
 
 

@@ -15,11 +15,11 @@ from dart_stream.model_dir import Architecture, ModelInfo, PixelStatistics, writ
 from pipeline.cli.main import main
 
 TINY = {
-    "widths": [8, 8, 8],
-    "layers": [1, 1, 1],
+    "stages": [[8], [8], [8]],
     "strides": [1, 2, 2],
     "stem": [8],
     "stem_strides": [2],
+    "heads": [],
 }
 CLASSES = ["car", "van", "bus", "truck"]
 POLICY = {

@@ -35,7 +35,7 @@ from dart_stream.model_dir import (
 )
 from dart_stream.models import count_macs, create_model
 
-CONFIG = {"widths": [4, 8], "layers": [1, 1], "strides": [1, 2], "stem": [4], "stem_strides": [2]}
+CONFIG = {"stages": [[4], [8]], "strides": [1, 2], "stem": [4], "stem_strides": [2], "heads": []}
 POLICY = {
     "format_version": 1,
     "frontier": [],

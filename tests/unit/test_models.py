@@ -21,7 +21,7 @@ from dart_stream.models import (
 )
 from dart_stream.training import load_recipe
 
-TINY = {"widths": [4, 8], "layers": [1, 1], "strides": [1, 2], "stem": [4], "stem_strides": [2]}
+TINY = {"stages": [[4], [8]], "strides": [1, 2], "stem": [4], "stem_strides": [2], "heads": []}
 
 
 def tiny(**config):
@@ -49,17 +49,23 @@ def test_macs_are_those_counted_by_hand():
     first_layer = 8 * 8 * 4 * (3 * 3 * 4)
     second_layer = 8 * 8 * 8 * (3 * 3 * 4)
     assert macs.stages == [stem + first_layer, second_layer]
-    assert macs.heads == [4 * 2 * 2 * 3, 8 * 3]
+    assert macs.heads == [4 * 2 * 2 * 3, 8 * 2 * 2 * 3]
     first = macs.stages[0] + macs.heads[0]
     assert macs.cumulative() == [first, first + macs.stages[1] + macs.heads[1]]
     assert macs.plain() == sum(macs.stages) + macs.heads[1]
+
+
+def test_convolutions_inside_a_head_halve_the_map_and_are_counted():
+    macs = count_macs(tiny(heads=[[5, 6]], grids=[1]))
+    assert macs.heads == [4 * 4 * 5 * (9 * 4) + 2 * 2 * 6 * (9 * 5) + 6 * 3, 8 * 3]
+    assert macs.stages == count_macs(tiny()).stages
 
 
 @pytest.mark.parametrize(
     ("family", "first_share", "millions", "megabytes"),
     [
         ("dartnet", 0.15, (60, 70), 5),
-        ("dartnet-tiny", 0.15, (10, 12), 1),
+        ("dartnet-tiny", 0.16, (10, 12), 1),
         ("dartnet-64", 0.12, (60, 70), 5),
         ("alexnet", 0.12, (30, 45), 8),
         ("resnet18", 0.15, (555, 556), 23),
@@ -87,15 +93,16 @@ def test_unknown_family_is_refused_with_the_known_ones():
     ("family", "config", "reason"),
     [
         ("dartnet", {"depth": 3}, "unexpected keyword argument 'depth'"),
+        ("dartnet", {"strides": [1, 2, 1]}, "stages and strides of one length.* got 4, 3"),
+        ("dartnet", {"stages": [[4], [], [8], [8]]}, r"expected stages of at least 1 each"),
         (
             "dartnet",
-            {"widths": [4, 8, 8]},
-            "widths, layers and strides of one length.* got 3, 4, 4",
+            {"stages": [[0], [8], [8], [8]]},
+            r"expected stages of at least 1 each, got \[0",
         ),
-        ("dartnet", {"widths": [0, 8, 8, 8]}, r"expected widths of at least 1 each, got \[0, 8"),
-        ("dartnet", {"widths": 4}, "refuses its configuration"),
+        ("dartnet", {"stages": 4}, "refuses its configuration"),
         ("dartnet", {"stem": []}, "stem and stem_strides of one length, at least 1, got 0, 2"),
-        ("dartnet", {"widths": ["a", "b", "c", "d"]}, "refuses its configuration"),
+        ("dartnet", {"stages": ["a", "b", "c", "d"]}, "refuses its configuration"),
         ("alexnet", {"widths": [8, 8]}, "expected 5 widths"),
         ("alexnet", {"exits": 4}, "1 to 3 exits"),
         ("resnet18", {"blocks": [1, 1]}, "expected 4 widths and 4 blocks, got 4 and 2"),

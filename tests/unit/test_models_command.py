@@ -12,7 +12,7 @@ from pipeline.cli.main import main
 
 RECIPE = """
 input_size: [16, 16]
-model: {widths: [4, 8], layers: [1, 1], strides: [1, 2], stem: [4], stem_strides: [2]}
+model: {stages: [[4], [8]], strides: [1, 2], stem: [4], stem_strides: [2], heads: []}
 """
 
 
@@ -92,7 +92,7 @@ class TestCard:
 class TestFamily:
     def test_costs_of_its_parts_are_shown(self, capsys):
         out = printed(capsys, "dartnet")
-        assert row_of(out, "0") == ["0", "7.5", "M", "0.00", "M", "7.5", "M", "11.4%"]
+        assert row_of(out, "0") == ["0", "6.6", "M", "1.2", "M", "7.8", "M", "11.6%"]
         assert "train --arch dartnet" in out
 
     def test_recipe_configures_it(self, capsys, recipe):

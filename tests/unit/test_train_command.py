@@ -19,7 +19,7 @@ from pipeline.cli.train_recipe import ChosenRecipe, choose_recipe, scaled
 from pipeline.errors import ConfigError
 
 RECIPE = """
-model: {widths: [4, 8], layers: [1, 1], strides: [1, 2], stem: [4], stem_strides: [2]}
+model: {stages: [[4], [8]], strides: [1, 2], stem: [4], stem_strides: [2], heads: []}
 input_size: [8, 8]
 epochs: 2
 batch_size: 8

@@ -35,7 +35,7 @@ from dart_stream.training.losses import (
 )
 from dart_stream.training.schedule import exit_weights_at, rate_factor
 
-CONFIG = {"widths": [4, 8], "layers": [1, 1], "strides": [1, 2], "stem": [4], "stem_strides": [2]}
+CONFIG = {"stages": [[4], [8]], "strides": [1, 2], "stem": [4], "stem_strides": [2], "heads": []}
 RECIPE = Recipe(
     model=CONFIG, input_size=(8, 8), epochs=3, batch_size=8, shift=1, cutout=2, learning_rate=0.05
 )
