@@ -11,7 +11,7 @@ from dart_stream.models.registry import register
 _SHAPE: Final[dict[str, Any]] = {
     "stem": (8, 12),
     "stages": ((20,), (48,), (48, 72), (72, 72, 72)),
-    "heads": ((12, 24), (24,)),
+    "heads": ((12, 20), (20,)),
 }
 
 
