@@ -18,12 +18,14 @@ _CROSS: Final[Corners] = (
     *((-1.1, -0.35), (-0.35, -0.35), (-0.35, -1.1), (0.35, -1.1), (0.35, -0.35), (1.1, -0.35)),
     *((1.1, 0.35), (0.35, 0.35), (0.35, 1.1), (-0.35, 1.1), (-0.35, 0.35), (-1.1, 0.35)),
 )
+_PENTAGON: Final[Corners] = ((0, -1.1), (1.05, -0.34), (0.65, 0.9), (-0.65, 0.9), (-1.05, -0.34))
 _SHAPES: Final[Mapping[str, Corners]] = {
     "dart-paper": _SQUARE,
     "shared": _DIAMOND,
     "branchynet": _UP,
     "patience": _DOWN,
     "fixed": _CROSS,
+    "dynamic": _PENTAGON,
     "oracle": _DIAMOND,
 }
 _COLOURED: Final = frozenset({*_SHAPES, "dart", "random", "single", "static"})
