@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dart_stream.data import open_dataset
 from dart_stream.errors import DataError, ModelError
 from dart_stream.model_dir import load_network, read_info, read_policy
 from dart_stream.policies import policy_from_dict
@@ -222,9 +223,17 @@ def test_without_a_recipe_settings_follow_the_number_of_pictures(prepare):
     recipe = prepare(recipe=None).recipe
     assert (recipe.epochs, recipe.batch_size, recipe.validation) == (200, 16, 0.2)
     assert recipe.learning_rate == pytest.approx(0.2 * 16 / 256)
-    many = scaled(ChosenRecipe(Recipe(), "defaults", scales=True), 25_000, None).recipe
-    assert (many.epochs, many.batch_size, many.validation) == (24, 256, 0.1)
-    assert many.ema_decay == pytest.approx(1 - 1 / (0.05 * 24 * 97), abs=1e-6)
+    assert recipe.optimizer == "sgd"
+    chosen = ChosenRecipe(Recipe(optimizer="muon"), "defaults", scales=True)
+    many = scaled(chosen, 20_000, None).recipe
+    assert (many.epochs, many.batch_size, many.validation) == (25, 256, 0.1)
+    assert many.ema_decay == pytest.approx(1 - 1 / (0.05 * 25 * 78), abs=1e-6)
+    assert many.optimizer == "muon"
+
+
+@pytest.mark.parametrize(("family", "optimizer"), [("dartnet", "muon"), ("alexnet", "sgd")])
+def test_muon_is_the_default_of_families_that_were_measured_with_it(data, family, optimizer):
+    assert choose_recipe(None, family, open_dataset(str(data))).recipe.optimizer == optimizer
 
 
 def test_the_recipe_packaged_for_data_of_this_name_is_taken(prepare, data, tmp_path, capsys):
