@@ -9,8 +9,8 @@ from dart_stream.models.dartnet import DartNet
 from dart_stream.models.registry import register
 
 _SHAPE: Final[dict[str, Any]] = {
-    "stem": (8, 12),
-    "stages": ((20,), (48,), (48, 72), (72, 72, 72)),
+    "stem": (8, 10),
+    "stages": ((20,), (48,), (48, 72), (76, 72, 72)),
     "heads": ((12, 20), (20,)),
 }
 

@@ -65,7 +65,7 @@ def test_convolutions_inside_a_head_halve_the_map_and_are_counted():
     ("family", "first_share", "millions", "megabytes"),
     [
         ("dartnet", 0.15, (60, 70), 5),
-        ("dartnet-tiny", 0.16, (10, 12), 1),
+        ("dartnet-tiny", 0.15, (10, 12), 1),
         ("dartnet-64", 0.12, (60, 70), 5),
         ("alexnet", 0.12, (30, 45), 8),
         ("resnet18", 0.15, (555, 556), 23),
