@@ -6,7 +6,7 @@ from typing import Final
 
 HELP = "measure this machine; writes a JSON file"
 
-BENCHMARKS: Final = ("pipeline",)
+BENCHMARKS: Final = ("pipeline", "shift")
 """Each is a module `bench_NAME` beside this one with HELP, `configure(parser)` and
 `execute(args)`."""
 

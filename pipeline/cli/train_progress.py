@@ -47,6 +47,7 @@ class TrainProgress:
             )
         self._decoding: TaskID | None = None
         self._training: TaskID | None = None
+        self._working: tuple[str, TaskID | None, _Pace] | None = None
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -80,6 +81,24 @@ class TrainProgress:
         if done == total:
             self._bar.remove_task(self._decoding)
             self._decoding = None
+
+    def worked(self, what: str, done: int, total: int) -> None:
+        """Show how far a piece of work is; another `what` begins another one."""
+        if self._working is None or self._working[0] != what:
+            task = None if self._bar is None else self._bar.add_task(what, total=total, note="")
+            self._working = (what, task, _Pace(total, done, self._clock()))
+        _, task, pace = self._working
+        pace.done = done
+        if self._bar is not None and task is not None:
+            self._bar.update(task, completed=done)
+        elif done < total and pace.is_due(self._clock()):
+            left_s = pace.left_s(self._clock())
+            left = "" if left_s is None else f", about {_duration(left_s)} left"
+            self.line(f"{what}: {done} of {total}{left}")
+        if done == total:
+            if self._bar is not None and task is not None:
+                self._bar.remove_task(task)
+            self._working = None
 
     def trained(self, event: TrainingEvent) -> None:
         """Show a step, what an epoch reached, or a remark."""

@@ -38,9 +38,22 @@ FLAGS = {
 }
 
 
+BENCH_FLAGS = {
+    "pipeline": ["--source", "--seconds", "--sources", "--out", "--set"],
+    "shift": [
+        *["--model", "--data", "--split", "--schedule", "--out", "--epsilon", "--window"],
+        *["--seeds", "--methods", "--live", "--page", "--keep-tables", "--device"],
+        *["--precision", "--threads", "--data-root", "--quiet"],
+    ],
+}
+
+
+def subcommands(parser):
+    return next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction)).choices
+
+
 def commands():
-    action = next(a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return action.choices
+    return subcommands(build_parser())
 
 
 def flags_of(parser):
@@ -58,6 +71,11 @@ def test_the_commands_are_those_documented():
 @pytest.mark.parametrize("command", FLAGS)
 def test_no_flag_comes_or_goes_unnoticed(command):
     assert flags_of(commands()[command]) == FLAGS[command]
+
+
+def test_no_flag_of_a_benchmark_comes_or_goes_unnoticed():
+    found = subcommands(commands()["bench"])
+    assert {name: flags_of(parser) for name, parser in found.items()} == BENCH_FLAGS
 
 
 def test_version_is_printed(capsys):

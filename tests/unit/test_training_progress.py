@@ -54,6 +54,20 @@ class TestLines:
             "epoch 1: loss 1.2500, validation accuracy per exit 71.2% 90.5%, 61 s, about 5 min left"
         )
 
+    def test_long_work_gives_a_line_a_minute_and_another_begins_anew(self, progress, clock, screen):
+        for done in range(11):
+            progress.worked("playing streams", done, 10)
+            clock.now_s += 25
+        progress.worked("running the engine", 0, 4)
+        clock.now_s += 70
+        progress.worked("running the engine", 1, 4)
+        assert screen.getvalue().splitlines() == [
+            "playing streams: 3 of 10, about 3 min left",
+            "playing streams: 6 of 10, about 2 min left",
+            "playing streams: 9 of 10, about 25 s left",
+            "running the engine: 1 of 4, about 4 min left",
+        ]
+
     def test_long_epochs_give_a_line_a_minute(self, progress, clock, screen):
         for position in range(1, 10):
             clock.now_s += 25
