@@ -30,6 +30,8 @@ _LEARNED_EVERY: Final = 100
 
 _RIDGE: Final = 0.02
 _LEAST, _MOST = 0.1, 10.0
+_UNSEEN: Final = 1e-3
+"""Share that is taken for a class that calibration has not."""
 
 
 class ClassMix(msgspec.Struct, forbid_unknown_fields=True):
@@ -108,8 +110,10 @@ def label_weights(confusion: Floats, mix: Floats) -> Floats:
         confusion: joint shares of (answer of exit 0, class) in calibration, (C, C).
         mix: shares of answers of exit 0 now, (C,).
     """
-    ridge = _RIDGE * np.trace(confusion) / len(mix)
-    # Ridge towards 1, not towards 0: without information the mix is the old one.
-    left = confusion.T @ confusion + ridge * np.diag(confusion.sum(axis=0))
-    right = confusion.T @ mix + ridge * confusion.sum(axis=0)
+    ridge = _RIDGE * max(float(np.trace(confusion)), _UNSEEN) / len(mix)
+    # Ridge towards 1, not towards 0: without information the mix is the old one. So it is for a
+    # class that calibration has not, or if no answer was right.
+    shares = np.maximum(confusion.sum(axis=0), _UNSEEN)
+    left = confusion.T @ confusion + ridge * np.diag(shares)
+    right = confusion.T @ mix + ridge * shares
     return np.clip(np.linalg.solve(left, right), _LEAST, _MOST)

@@ -162,6 +162,16 @@ def test_the_mix_of_true_classes_is_recovered_from_answers_that_err():
     assert ((wild >= 0.1) & (wild <= 10)).all()
 
 
+def test_a_class_that_calibration_has_not_keeps_its_weight():
+    confusion = np.diag([0.5, 0.5, 0.0])
+    weights = label_weights(confusion, np.array([0.8, 0.2, 0.0]))
+    assert weights[0] > 1.2
+    assert weights[1] < 0.8
+    assert weights[2] == pytest.approx(1.0)
+    never_right = np.array([[0.0, 0.5], [0.5, 0.0]])
+    assert np.isfinite(label_weights(never_right, np.array([0.5, 0.5]))).all()
+
+
 def test_no_class_is_impossible():
     assert min(shares_of(np.array([5.0, 0.0]))) > 0
 
