@@ -53,7 +53,7 @@ class TestOverview:
         out = printed(capsys)
         for name in list_zoo():
             assert row_of(out, name)[-1] == "MB"
-        assert row_of(out, "dartnet-cifar10")[1:6] == ["10", "32x32", "4", "66.0", "M"]
+        assert row_of(out, "dartnet-cifar10")[1:6] == ["10", "32x32", "4", "67.7", "M"]
         assert "default is dartnet-cifar10" in out
         assert all(row_of(out, family) for family in list_models())
         assert row_of(out, "dartnet")[1:] == ["10", "32x32", "4", "67.7", "M"]

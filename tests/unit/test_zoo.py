@@ -16,8 +16,8 @@ from dart_stream.models import count_macs
 from dart_stream.policies import policy_from_dict
 
 
-def test_zoo_holds_one_model_and_it_is_the_default():
-    assert list_zoo() == ["dartnet-cifar10"]
+def test_zoo_holds_these_models_and_which_is_the_default():
+    assert list_zoo() == ["alexnet-fashion-mnist", "dartnet-cifar10", "dartnet-tiny-cifar10"]
     assert resolve("default") == resolve("dartnet-cifar10")
 
 
