@@ -150,6 +150,20 @@ def test_an_activation_behind_a_convolution_is_no_pass_of_its_own(activation):
     assert [type(part) for part in packed.children()] == [PackedConv2d]
 
 
+def test_the_layout_is_chosen_for_maps_of_this_size(monkeypatch):
+    asked = []
+    reorder = torch.ops.mkldnn._reorder_convolution_weight
+
+    def spy(*arguments):
+        asked.append(arguments[-1])
+        return reorder(*arguments)
+
+    monkeypatch.setattr(torch.ops.mkldnn, "_reorder_convolution_weight", spy)
+    module = nn.Sequential(nn.Conv2d(6, 5, 3), nn.ReLU(), nn.Conv2d(5, 4, 3)).eval()
+    pack_convolutions(module, torch.randn(2, 6, 9, 7))
+    assert asked == [[2, 6, 9, 7], [2, 5, 7, 5]]
+
+
 def test_without_the_library_nothing_is_packed(monkeypatch):
     monkeypatch.setattr(torch._C, "_has_mkldnn", False)
     module = nn.Sequential(nn.Conv2d(6, 5, 3)).eval()
