@@ -87,12 +87,12 @@ def _reads_difficulty(rule: StoppingRule) -> bool:
 
 
 def _fitted(name: str, rule: StoppingRule, budget: float) -> FittedRule:
-    words = ["recall" if rule.recall else "no recall"]
-    words.append(f"{len(rule.difficulty_edges) + 1} difficulty bins, thresholds")
-    vectors = [_described(column) for column in rule.thresholds.T]
+    words = " / ".join(_described(column) for column in rule.thresholds.T)
+    if len(rule.difficulty_edges):
+        words += f", by {len(rule.difficulty_edges) + 1} bins of difficulty"
     return FittedRule(
         name=name,
-        setting=f"{', '.join(words)} {' / '.join(vectors)}",
+        setting=f"{words}, recall" if rule.recall else words,
         budget=budget,
         reads_difficulty=_reads_difficulty(rule),
         rule=rule,
