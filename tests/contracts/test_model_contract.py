@@ -35,11 +35,11 @@ MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 FAMILIES = {
     "dartnet": (
         (18, 16),
-        {"widths": [4, 8], "blocks": [1, 1], "strides": [1, 2], "first_inner": 4},
+        {"stem": [4], "stem_strides": [2], "stages": [[4], [8]], "strides": [1, 2], "heads": [[4]]},
         None,
     ),
-    "dartnet-tiny": ((16, 18), {"widths": [4, 4, 8, 8]}, None),
-    "dartnet-64": ((20, 18), {"widths": [4, 4, 8, 8], "first_inner": 4}, None),
+    "dartnet-tiny": ((16, 18), {"stages": [[4], [4], [8, 8], [8]]}, None),
+    "dartnet-64": ((20, 18), {"stages": [[4], [4], [8], [8]], "heads": [[4, 4]]}, None),
     "alexnet": ((20, 17), {"widths": [8, 8, 12, 8, 8], "hidden": [16], "first_inner": 2}, None),
     "resnet18": (
         (16, 19),

@@ -48,7 +48,7 @@ def test_only_who_reads_difficulty_pays_for_its_estimator():
         for one in method.fit(synthetic_table(), COSTS, BUDGETS)
         if one.reads_difficulty
     }
-    assert paying == {"dart", "dart-paper"}
+    assert paying == {"dart", "dart-paper", "dynamic"}
     table = synthetic_table(count=20)
     thresholds = (0.0, None)
     plain = as_policy(FixedPolicy(thresholds=thresholds)).decide(table, COSTS)
