@@ -27,7 +27,10 @@ _SMALL_DATA: Final = 2_000
 _EMA_SHARE: Final = 0.05
 _MUON: Final = {"optimizer": "muon", "muon_learning_rate": 0.07, "muon_iterations": 3}
 _LEARN_BY_MUON: Final = ("dartnet", "dartnet-tiny", "dartnet-64")
-"""Families that were measured with it, in batches of 256: three epochs are worth ten of SGD."""
+"""`dartnet` was measured with it, in batches of 256: 79.9 % instead of 70.9 % after three epochs.
+
+Its siblings are the same network in other sizes.
+"""
 
 
 @dataclass(frozen=True)

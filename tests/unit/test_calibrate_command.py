@@ -21,7 +21,7 @@ def names():
 def pictures(tmp_path_factory, names):
     """Noise in the model's classes: what it answers does not matter here."""
     root = tmp_path_factory.mktemp("pictures")
-    generator = np.random.default_rng(1)
+    generator = np.random.default_rng(0)
     for name in names:
         folder = root / "val" / name
         folder.mkdir(parents=True)
@@ -52,10 +52,18 @@ def test_on_pictures_it_writes_a_model_with_a_certificate(pictures, names, tmp_p
     assert policy["certificate"]["exit_gap"] is not None
     assert policy["selection"]["n"] == 60
     assert policy["selection"]["cost_share"] <= 0.6
-    assert len(policy["frontier"]) > 1
     printed = capsys.readouterr().out
     assert "certified on the other 60 pictures" in printed
     assert f"--set model.name={out}" in printed
+
+
+def test_the_frontier_of_agreement_is_kept_from_cheap_to_dear(pictures, tmp_path):
+    out = tmp_path / "mine"
+    assert calibrate("--data", str(pictures), "--max-disagreement", "0.3", "--out", str(out)) == 0
+    frontier = read_policy(out)["frontier"]
+    assert len(frontier) > 1
+    assert [p["cost_share"] for p in frontier] == sorted(p["cost_share"] for p in frontier)
+    assert frontier[0]["disagreement"] > frontier[-1]["disagreement"]
 
 
 def test_footage_needs_no_labels(tmp_path, capsys):

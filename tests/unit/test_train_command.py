@@ -232,7 +232,7 @@ def test_without_a_recipe_settings_follow_the_number_of_pictures(prepare):
 
 
 @pytest.mark.parametrize(("family", "optimizer"), [("dartnet", "muon"), ("alexnet", "sgd")])
-def test_muon_is_the_default_of_families_that_were_measured_with_it(data, family, optimizer):
+def test_muon_is_the_default_of_dartnet_alone(data, family, optimizer):
     assert choose_recipe(None, family, open_dataset(str(data))).recipe.optimizer == optimizer
 
 
