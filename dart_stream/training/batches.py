@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dart_stream.data.augment import Augmentation, Normalisation, augmented_batch
 from dart_stream.data.cutmix import cut_mix
+from dart_stream.data.rand_augment import rand_augmented
 from dart_stream.training.recipe import Recipe
 
 
@@ -63,7 +64,8 @@ class TrainingBatches:
     def __call__(self, step: int) -> tuple[Tensor, Targets]:
         """Pictures float32 [B, 3, H, W], normalised, of `step`, counted from 0.
 
-        Also seeds torch's global generator, for families that draw inside the network (dropout).
+        Also seeds torch's global generator, for families that draw inside the network (dropout) and
+        for RandAugment.
         """
         epoch, position = divmod(step, self.per_epoch)
         size = self._recipe.batch_size
@@ -76,6 +78,10 @@ class TrainingBatches:
             _generator(self._recipe.seed, "augmentation", step),
             mirrored=self._mirrored(chosen, epoch),
         )
+        if self._recipe.rand_augment:
+            images = rand_augmented(
+                images, self._recipe.rand_augment, self._recipe.rand_augment_magnitude
+            )
         labels = self._part.labels[chosen]
         generator = _generator(self._recipe.seed, "cutmix", step)
         if float(torch.rand(1, generator=generator)) < self._cutmix_share(epoch):

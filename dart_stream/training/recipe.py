@@ -62,6 +62,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
             picture is pasted over each and its class counts by the area.
         cutmix_epochs: first epochs that do so, so that the last ones see whole pictures; null for
             all.
+        rand_augment: operations of RandAugment (colour, contrast, sharpness, shear, rotation, ...)
+            that each picture goes through, 0 for none. Small networks want one or two.
+        rand_augment_magnitude: strength of those operations, 0 to 30.
         validation: share of each class of `train` held back for validation.
         seed: of weights, split, order and augmentation.
         precision: of the arithmetic inside the network; weights are kept in float32.
@@ -95,6 +98,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cutout: Pixels = 10
     cutmix: Share = 0.0
     cutmix_epochs: Count | None = None
+    rand_augment: Annotated[int, Meta(ge=0)] = 0
+    rand_augment_magnitude: Annotated[int, Meta(ge=0, le=30)] = 9
     validation: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["bf16", "fp32"] = "bf16"

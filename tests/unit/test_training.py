@@ -384,6 +384,17 @@ class TestBatches:
         _, drawn = self.pictures(recipe, range(12))  # three steps an epoch
         assert [targets.pasted is None for _, targets in drawn] == [False] * 6 + [True] * 6
 
+    def test_rand_augment_varies_pictures_the_same_way_each_time(self):
+        plain = Recipe(input_size=(8, 8), batch_size=24, shift=0, mirror=False, cutout=0)
+        varied = msgspec.structs.replace(plain, rand_augment=2, rand_augment_magnitude=20)
+        _, (straight,) = self.pictures(plain, [1])
+        _, (first, _) = self.pictures(varied, [1, 2])
+        _, (again,) = self.pictures(varied, [1])
+        assert torch.equal(first[0], again[0])
+        assert first[0].shape == straight[0].shape
+        assert torch.equal(first[1].labels, straight[1].labels)
+        assert (first[0] != straight[0]).flatten(1).any(dim=1).float().mean() > 0.5
+
 
 class TestLosses:
     LOGITS = (torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
