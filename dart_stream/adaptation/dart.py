@@ -131,7 +131,7 @@ class DartController(Controller):
         if memory.rung >= 0 and self._is_suspicious(differs=differs):
             return
         if terms.settings.coefficients:
-            self._teach(seen, audit)
+            self._teach(audit)
         self._choose()
 
     def _is_suspicious(self, *, differs: bool) -> bool:
@@ -150,13 +150,13 @@ class DartController(Controller):
             return True
         return False
 
-    def _teach(self, seen: Observation, audit: Audit) -> None:
+    def _teach(self, audit: Audit) -> None:
         memory, terms = self._memory, self._terms
-        teach(memory.coefficients, seen, audit, terms)
-        memory.coefficients.fade(memory.regions - memory.faded_at)
+        teach(memory.coefficients, audit, terms.settings.pseudo_label_confidence)
+        memory.coefficients.fade(memory.regions - memory.faded_at, home=memory.home)
         memory.faded_at = memory.regions
-        ripe = memory.regions - memory.adopted_at >= _ADOPT_REGIONS
-        if memory.home and ripe and memory.coefficients.distance() >= _ADOPT_DISTANCE:
+        ripe = memory.home and memory.regions - memory.adopted_at >= _ADOPT_REGIONS
+        if ripe and memory.coefficients.distance() >= _ADOPT_DISTANCE:
             memory.adopted_at = memory.regions
             memory.coefficients.adopt()
             weights = np.array(memory.weights) if memory.weights else None

@@ -15,7 +15,7 @@ import numpy as np
 
 from dart_stream.adaptation.burst import Burst, empty_burst
 from dart_stream.adaptation.class_mix import ClassMix, label_weights, shares_of
-from dart_stream.adaptation.coefficients import no_coefficients
+from dart_stream.adaptation.coefficients import calibrated_coefficients, no_coefficients
 from dart_stream.adaptation.cusum import Cusums, rebased
 from dart_stream.adaptation.difficulty_ends import ends_of_shares
 from dart_stream.adaptation.evidence import Evidence, fresh_evidence
@@ -47,9 +47,12 @@ _MIX_MOVED: Final = 3.0
 def first_memory(terms: Terms) -> DartMemory:
     """Begin at home: calibration pictures are the first audits."""
     plan, rungs = terms.plan, len(terms.plan.ladder)
+    learns = terms.settings.coefficients
     memory = DartMemory(
         evidence=fresh_evidence(rungs, terms.delta),
-        coefficients=no_coefficients(plan.num_classes, plan.early_exits),
+        coefficients=calibrated_coefficients(plan.agreement)
+        if learns
+        else no_coefficients(plan.num_classes, plan.early_exits),
         cusums=_fresh(terms.home),
         ends=ends_of_shares(*plan.ends),
         mix=ClassMix(shares=list(plan.first_shares), counts=[0] * plan.num_classes),

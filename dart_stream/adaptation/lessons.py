@@ -5,7 +5,6 @@ import numpy as np
 from dart_stream.adaptation.coefficients import Coefficients
 from dart_stream.adaptation.ladder import Ladder, asked_logits
 from dart_stream.adaptation.observation import Audit, Observation
-from dart_stream.adaptation.terms import Terms
 
 
 def is_loss(label_id: int, audit: Audit) -> bool:
@@ -30,13 +29,19 @@ def score(ladder: Ladder, coefficients: Coefficients, seen: Observation, audit: 
     return [loss[k] for k in exits.tolist()]
 
 
-def teach(coefficients: Coefficients, seen: Observation, audit: Audit, terms: Terms) -> None:
-    """Let coefficients learn, if the label is the true one or full depth is sure of it."""
+def teach(coefficients: Coefficients, audit: Audit, surest: float) -> None:
+    """Let coefficients learn, if the label is the true one or full depth is sure of it.
+
+    Args:
+        coefficients: that learn.
+        audit: what they learn from.
+        surest: confidence of full depth from which on its answer is taken for a label.
+    """
     final = audit.label_ids[-1]
     coefficients.offered[final] += 1
-    sure = audit.confidences[-1] >= terms.settings.pseudo_label_confidence
-    if audit.truth is None and not sure:
+    if audit.truth is None and audit.confidences[-1] < surest:
         return
     coefficients.accepted[final] += 1
-    differs = is_loss(seen.label_id, audit)
-    coefficients.add(seen.label_id, seen.exit_index, differs=differs, epsilon=terms.epsilon)
+    for k, label in enumerate(audit.label_ids[:-1]):
+        agrees = not is_loss(label, audit)
+        coefficients.learn(k, label, audit.confidences[k], agrees=agrees)

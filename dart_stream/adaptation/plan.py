@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dart_stream.adaptation.certification import Certification
+from dart_stream.adaptation.class_agreement import ClassAgreement, fit_class_agreement
 from dart_stream.adaptation.class_mix import shares_of
 from dart_stream.adaptation.cusum import Cusums, cusums_of_reference
 from dart_stream.adaptation.difficulty_ends import END
@@ -40,6 +41,7 @@ class Plan:
     Attributes:
         ladder: policies from safe to aggressive, chosen on one half of the pictures.
         certification: the other half.
+        agreement: what each class is to each exit, on the first half.
         signals: what pictures look like, from all of them.
         rows: their signals, (N, S).
         first_shares: mix of exit 0's answers.
@@ -53,6 +55,7 @@ class Plan:
 
     ladder: Ladder
     certification: Certification
+    agreement: ClassAgreement
     signals: SignalReference
     rows: Floats
     first_shares: list[float]
@@ -95,7 +98,9 @@ class Plan:
         return self._homes[key]
 
 
-def plan_for(table: ExitTable, costs: Costs, epsilon: float, rungs: int) -> Plan:
+def plan_for(
+    table: ExitTable, costs: Costs, epsilon: float, rungs: int, surest: float = 0.8
+) -> Plan:
     """Make the plan, or return the one that was made of the same table.
 
     Args:
@@ -103,6 +108,7 @@ def plan_for(table: ExitTable, costs: Costs, epsilon: float, rungs: int) -> Plan
         costs: of the network's parts.
         epsilon: limit on disagreement, in (0, 1).
         rungs: of the ladder.
+        surest: confidence of full depth from which on its answer is taken for a label.
 
     Raises:
         DataError: too few pictures, no parts, no early exit, or a limit that is none.
@@ -122,14 +128,19 @@ def plan_for(table: ExitTable, costs: Costs, epsilon: float, rungs: int) -> Plan
     if table.num_exits < 2:
         raise DataError("adaptation: expected an early exit, got a model with the last one alone")
     known = _KNOWN.setdefault(table, {})
-    key = repr((costs, epsilon, rungs))
+    key = repr((costs, epsilon, rungs, surest))
     if key not in known:
-        known[key] = _plan(table, table.parts, costs, epsilon, rungs)
+        known[key] = _plan(table, table.parts, costs, epsilon, rungs, surest)
     return known[key]
 
 
 def _plan(
-    table: ExitTable, parts: NDArray[np.float32], costs: Costs, epsilon: float, rungs: int
+    table: ExitTable,
+    parts: NDArray[np.float32],
+    costs: Costs,
+    epsilon: float,
+    rungs: int,
+    surest: float,
 ) -> Plan:
     order = np.random.default_rng(_SEED).permutation(len(table))
     half = len(table) // 2
@@ -138,8 +149,10 @@ def _plan(
     signals, rows = learn_signals(parts, table.confidence[:, 0].astype(np.float64), first, classes)
     confusion = np.zeros((classes, classes))
     np.add.at(confusion, (first, final), 1 / len(table))
+    chosen_on = table.take(order[:half])
     return Plan(
-        ladder=build_ladder(table.take(order[:half]), costs, epsilon, rungs),
+        ladder=build_ladder(chosen_on, costs, epsilon, rungs),
+        agreement=fit_class_agreement(chosen_on, surest),
         certification=Certification.of(table.take(order[half:])),
         signals=signals,
         rows=rows,

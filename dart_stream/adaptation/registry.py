@@ -77,7 +77,7 @@ def dart_controller(  # noqa: PLR0913 - see ControllerFactory
     seed: int = 0,
 ) -> DartController:
     """Make a controller of mode `dart` with settings of one's own."""
-    plan = plan_for(calibration, costs, epsilon, settings.rungs)
+    plan = plan_for(calibration, costs, epsilon, settings.rungs, settings.pseudo_label_confidence)
     home = plan.home(pixels=settings.pixels, confidence=settings.confidence)
     return DartController(name, Terms(plan, settings, epsilon, delta, seed, home))
 
