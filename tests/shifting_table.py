@@ -102,7 +102,7 @@ def all_exits(table, row):
     return answers[row], confidences[row]
 
 
-def observe(table, row, k, cost_share=0.5, audit=None, source="cam"):
+def observe(table, row, k, cost_share=0.5, audit=None, source="cam", **measured):
     answers, confidences, parts, difficulty = (column[row] for column in rows_of(table))
     return Observation(
         source=source,
@@ -115,6 +115,7 @@ def observe(table, row, k, cost_share=0.5, audit=None, source="cam"):
         parts=parts,
         cost_share=cost_share,
         audit=audit,
+        **measured,
     )
 
 

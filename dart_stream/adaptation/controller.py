@@ -39,7 +39,7 @@ class Controller(ABC):
     @property
     @abstractmethod
     def alarms(self) -> Sequence[Alarm]:
-        """All so far, in order."""
+        """The last thousand or so, in order."""
 
     @abstractmethod
     def update(self, observation: Observation) -> None:

@@ -35,6 +35,9 @@ _ADOPT_DISTANCE = 0.25
 _ADOPT_REGIONS = 2000
 _CHECKED_EVERY = 100
 
+ALARMS_KEPT = 1000
+"""A year of a restless camera must not fill memory and state."""
+
 
 class DartController(Controller):
     """Evidence, detectors, coefficients and a choice, put together."""
@@ -69,7 +72,7 @@ class DartController(Controller):
 
     @property
     def alarms(self) -> Sequence[Alarm]:
-        """All so far."""
+        """The last ones; `figures` counts all."""
         return tuple(self._memory.alarms)
 
     def update(self, observation: Observation) -> None:
@@ -209,7 +212,11 @@ class DartController(Controller):
         self._deploy(-1)
 
     def _say(self, kind: AlarmKind, words: str) -> None:
-        self._memory.alarms.append(Alarm(self._memory.regions - 1, kind, words))
+        memory = self._memory
+        memory.alarms.append(Alarm(memory.regions - 1, kind, words))
+        memory.alarms_so_far += 1
+        if len(memory.alarms) > ALARMS_KEPT:
+            del memory.alarms[:-ALARMS_KEPT]
 
     def _check_promise(self) -> None:
         words = broken_promise(self._memory)

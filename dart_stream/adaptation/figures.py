@@ -24,6 +24,7 @@ class Figures:
         backbone_drop: accuracy that full depth seems to have lost against calibration, from its
             confidence: an estimate, and too small where it is sure and wrong.
         repeats: share of regions of late that repeat the one before.
+        alarms: so far.
     """
 
     disagreement: float | None
@@ -37,6 +38,7 @@ class Figures:
     acceptance: tuple[float | None, ...]
     backbone_drop: float
     repeats: float
+    alarms: int
 
 
 def figures(terms: Terms, memory: DartMemory) -> Figures:
@@ -59,4 +61,5 @@ def figures(terms: Terms, memory: DartMemory) -> Figures:
         ),
         backbone_drop=terms.plan.full_confidence - memory.full_confidence,
         repeats=memory.scenes.repeats,
+        alarms=memory.alarms_so_far,
     )

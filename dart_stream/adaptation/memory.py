@@ -34,7 +34,8 @@ class DartMemory(msgspec.Struct, forbid_unknown_fields=True):
         recent: rate of disagreement of each rung on audits of late, (R,).
         burst: what an alarm's burst has gathered so far; None outside one.
         baseline: what is gathered on about a new normal after a burst; None when it is known.
-        alarms: so far.
+        alarms: the last ones.
+        alarms_so_far: how many there were.
         weights: class weights that calibration evidence was drawn with; empty for none.
         regions: seen so far.
         version: of the policy.
@@ -66,6 +67,7 @@ class DartMemory(msgspec.Struct, forbid_unknown_fields=True):
     burst: Burst | None = None
     baseline: Burst | None = None
     alarms: list[Alarm] = []
+    alarms_so_far: int = 0
     weights: list[float] = []
     regions: int = 0
     version: int = 0

@@ -36,6 +36,8 @@ class Observation:
         cost_share: what was computed for it, an audit's full depth included, as a share of the
             full network.
         audit: all exits' answers, if it was run to full depth on purpose.
+        time_ms: that its share of the batch took to compute; None if not measured.
+        energy_j: likewise, in joules.
     """
 
     source: str
@@ -48,3 +50,5 @@ class Observation:
     parts: tuple[float, float, float]
     cost_share: float
     audit: Audit | None = None
+    time_ms: float | None = None
+    energy_j: float | None = None

@@ -13,8 +13,9 @@ from dart_stream.adaptation.observation import Observation
 
 LENGTH: Final = 1000
 
-Entry = tuple[int, int, float, float, float, int]
-"""Exit, class, confidence, cost share, weight of the audit (0 if none), whether it agreed."""
+Entry = tuple[int, int, float, float, float, int, float | None, float | None]
+"""Exit, class, confidence, cost share, weight of the audit (0 if none), whether it agreed,
+milliseconds, joules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class WindowRow:
         cost_share: mean, audits included; None without regions.
         agreement: share of audits that full depth agreed with, weighted; None without audits.
         audits: that it comes from.
+        time_ms: mean over the regions that it was measured of; None if of none.
+        energy_j: likewise, in joules.
     """
 
     regions: int
@@ -34,6 +37,8 @@ class WindowRow:
     cost_share: float | None
     agreement: float | None
     audits: int
+    time_ms: float | None
+    energy_j: float | None
 
 
 class SlidingWindow(msgspec.Struct, forbid_unknown_fields=True):
@@ -49,7 +54,16 @@ class SlidingWindow(msgspec.Struct, forbid_unknown_fields=True):
             weight, agrees = 1.0 / audit.probability, int(seen.label_id == audit.label_ids[-1])
         entries = self.entries
         entries.append(
-            (seen.exit_index, seen.label_id, seen.confidence, seen.cost_share, weight, agrees)
+            (
+                seen.exit_index,
+                seen.label_id,
+                seen.confidence,
+                seen.cost_share,
+                weight,
+                agrees,
+                seen.time_ms,
+                seen.energy_j,
+            )
         )
         if len(entries) >= 2 * LENGTH:
             del entries[:LENGTH]
@@ -81,4 +95,11 @@ class SlidingWindow(msgspec.Struct, forbid_unknown_fields=True):
             cost_share=sum(e[3] for e in entries) / n if n else None,
             agreement=sum(e[4] * e[5] for e in entries) / weight if weight else None,
             audits=sum(1 for e in entries if e[4]),
+            time_ms=_mean([e[6] for e in entries]),
+            energy_j=_mean([e[7] for e in entries]),
         )
+
+
+def _mean(values: list[float | None]) -> float | None:
+    measured = [value for value in values if value is not None]
+    return sum(measured) / len(measured) if measured else None

@@ -23,5 +23,5 @@ def rand_augmented(images: Tensor, operations: int, magnitude: int) -> Tensor:
     operations, which takes a third of the time of drawing for each.
     """
     augment = v2.RandAugment(operations, magnitude, interpolation=InterpolationMode.BILINEAR)
-    groups = images.permute(0, 3, 1, 2).split(_GROUP)
+    groups = torch.split(images.permute(0, 3, 1, 2), _GROUP)
     return torch.cat([augment(group) for group in groups]).permute(0, 2, 3, 1)

@@ -7,6 +7,7 @@ import pytest
 from shifting_table import COSTS, Stream, all_exits, observe, shifting_table
 
 from dart_stream.adaptation import CONTROLLERS, Audit, DartSettings, dart_controller
+from dart_stream.adaptation.dart import ALARMS_KEPT
 from dart_stream.adaptation.evidence import fresh_evidence
 from dart_stream.errors import DataError
 
@@ -162,6 +163,14 @@ def test_unsure_audits_count_for_the_bound_and_teach_nothing():
     after = controller.figures
     assert after.audits == before.audits + 2
     assert after.acceptance[4] == 0.0
+
+
+def test_a_restless_stream_does_not_fill_memory_with_alarms():
+    controller = dart()
+    for _ in range(ALARMS_KEPT + 5):
+        controller._say("promise", "again")
+    assert len(controller.alarms) == ALARMS_KEPT
+    assert controller.figures.alarms == ALARMS_KEPT + 5
 
 
 def test_the_backbones_own_drop_is_estimated_apart():

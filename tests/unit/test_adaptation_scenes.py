@@ -70,6 +70,17 @@ def test_the_window_holds_the_last_thousand_per_exit_and_class():
     assert sum(row.regions for row in window.per_class(10)) == window.overall().regions == LENGTH
     assert window.overall().agreement is None
     assert rows[2].confidence is None
+    assert rows[0].time_ms is rows[0].energy_j is None
+
+
+def test_the_window_means_time_and_energy_over_the_regions_that_were_measured():
+    window = SlidingWindow()
+    for row in range(4):
+        measured = {"time_ms": float(row), "energy_j": 0.5} if row % 2 else {}
+        window.add(observe(TABLE, row, 0, **measured))
+    overall = window.overall()
+    assert overall.time_ms == 2.0
+    assert overall.energy_j == 0.5
 
 
 def test_ucb1_plays_every_arm_and_then_mostly_the_best():
