@@ -9,13 +9,9 @@ from dart_stream.adaptation.controller import Controller
 from dart_stream.adaptation.dart import DartController
 from dart_stream.adaptation.figures import Figures
 from dart_stream.adaptation.observation import Audit, Observation
-from dart_stream.adaptation.registry import (
-    ABLATIONS,
-    CONTROLLERS,
-    ControllerFactory,
-    dart_controller,
-)
+from dart_stream.adaptation.registry import ABLATIONS, CONTROLLERS, dart_controller
 from dart_stream.adaptation.settings import DartSettings
+from dart_stream.adaptation.start import ControllerFactory, Start
 from dart_stream.adaptation.window import SlidingWindow, WindowRow
 
 __all__ = [
@@ -33,6 +29,7 @@ __all__ = [
     "Figures",
     "Observation",
     "SlidingWindow",
+    "Start",
     "WhatIf",
     "WindowRow",
     "dart_controller",

@@ -1,13 +1,12 @@
 """Controllers that do not adapt: what adaptation is measured against."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import msgspec
 
-from dart_stream.adaptation.alarm import Alarm
-from dart_stream.adaptation.controller import Controller
 from dart_stream.adaptation.observation import Observation
+from dart_stream.adaptation.silent_controller import SilentController
 from dart_stream.adaptation.state import read_state, write_state
 from dart_stream.policies import Policy
 
@@ -22,7 +21,7 @@ class FixedMemory(msgspec.Struct, forbid_unknown_fields=True):
     regions: int = 0
 
 
-class FixedController(Controller):
+class FixedController(SilentController):
     """One policy for ever, and no audits."""
 
     name: ClassVar[str]
@@ -37,21 +36,6 @@ class FixedController(Controller):
     def policy(self) -> Policy:
         """Always the same."""
         return self._policy
-
-    @property
-    def audit_probability(self) -> float:
-        """Nothing would be learned from one."""
-        return 0.0
-
-    @property
-    def forces_full_depth(self) -> bool:
-        """Never."""
-        return False
-
-    @property
-    def alarms(self) -> Sequence[Alarm]:
-        """None."""
-        return ()
 
     def update(self, observation: Observation) -> None:
         """Count."""

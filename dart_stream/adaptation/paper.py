@@ -6,7 +6,7 @@ chooses are named but not listed there; here they are Eq. 13, Eq. 14 and both, c
 regions by the reward of Eq. 10 in the window, in which accuracy is self-labelled too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final, Self
 from weakref import WeakKeyDictionary
@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 import msgspec
 import numpy as np
 
-from dart_stream.adaptation.alarm import Alarm
-from dart_stream.adaptation.controller import Controller
 from dart_stream.adaptation.observation import Observation
 from dart_stream.adaptation.paper_rules import CONFIDENT, PaperCoefficients, self_accuracy
+from dart_stream.adaptation.silent_controller import SilentController
+from dart_stream.adaptation.start import Start
 from dart_stream.adaptation.state import fingerprint, read_state, write_state
 from dart_stream.adaptation.ucb import Ucb1
 from dart_stream.costs import Costs
@@ -57,7 +57,7 @@ class PaperMemory(msgspec.Struct, forbid_unknown_fields=True):
     version: int = 1
 
 
-class PaperController(Controller):
+class PaperController(SilentController):
     """Eq. 13-15 on the deployed answers."""
 
     name: ClassVar[str] = "paper"
@@ -80,21 +80,6 @@ class PaperController(Controller):
     def policy(self) -> DartPaperPolicy:
         """Eq. 19 with the coefficients of the moment."""
         return self._policy
-
-    @property
-    def audit_probability(self) -> float:
-        """It asks for none."""
-        return 0.0
-
-    @property
-    def forces_full_depth(self) -> bool:
-        """Never."""
-        return False
-
-    @property
-    def alarms(self) -> Sequence[Alarm]:
-        """None."""
-        return ()
 
     @property
     def coefficients(self) -> PaperCoefficients:
@@ -146,19 +131,11 @@ class PaperController(Controller):
         )
 
 
-def paper_controller(
-    calibration: ExitTable,
-    costs: Costs,
-    *,
-    epsilon: float,
-    delta: float = 0.05,
-    seed: int = 0,
-    target_cost_share: float | None = None,
-) -> Controller:
-    """Make one; see `registry.ControllerFactory`."""
-    del delta, seed
-    base = _base_policy(calibration, costs, epsilon, target_cost_share)
-    return PaperController(base, len(calibration.classes), fingerprint(calibration))
+def paper_controller(start: Start) -> PaperController:
+    """Make one."""
+    table = start.calibration
+    base = _base_policy(table, start.costs, start.epsilon, start.target_cost_share)
+    return PaperController(base, len(table.classes), fingerprint(table))
 
 
 def _reward(entries: list[tuple[int, int, float, float]]) -> float:

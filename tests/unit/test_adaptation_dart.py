@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from shifting_table import COSTS, Stream, all_exits, observe, shifting_table
 
-from dart_stream.adaptation import CONTROLLERS, Audit, DartSettings, dart_controller
+from dart_stream.adaptation import CONTROLLERS, Audit, DartSettings, Start, dart_controller
 from dart_stream.adaptation.dart import ALARMS_KEPT
 from dart_stream.adaptation.evidence import fresh_evidence
 from dart_stream.errors import DataError
@@ -21,7 +21,8 @@ def dart(name="dart", **options):
 
 def with_settings(**changes):
     settings = DartSettings(**changes)
-    return dart_controller("dart", settings, CALIBRATION, COSTS, epsilon=EPSILON)
+    start = Start(calibration=CALIBRATION, costs=COSTS, epsilon=EPSILON)
+    return dart_controller("dart", settings, start)
 
 
 def world(shift="clean", seed=1, **options):

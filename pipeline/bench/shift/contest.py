@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dart_stream.adaptation import Controller
-from dart_stream.adaptation.registry import CONTROLLERS, ControllerFactory
+from dart_stream.adaptation.registry import CONTROLLERS
+from dart_stream.adaptation.start import ControllerFactory
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from pipeline.bench.shift.document import MethodRow
