@@ -8,6 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dart_stream.errors import DataError
+from pipeline.cli.measuring import (
+    add_machine_flags,
+    add_subject_flags,
+    require_at_least,
+    require_unseen,
+)
 from pipeline.clips import cache_folder
 from pipeline.errors import ConfigError
 
@@ -17,17 +23,11 @@ if TYPE_CHECKING:
 HELP = "ways to adapt side by side on a stream that changes, against full depth"
 
 _DELTA: Final = 0.05
-_CHOOSING: Final = ("train", "validation")
-"""Streams of what controllers are calibrated on would look too good."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `bench shift`."""
-    parser.add_argument("--model", metavar="M", required=True, help="zoo name or model directory")
-    parser.add_argument(
-        "--data", metavar="DATA", required=True, help="labelled pictures, as `train` takes them"
-    )
-    parser.add_argument("--split", default="test", help="to draw streams from (default: test)")
+    add_subject_flags(parser, split_use="draw streams from")
     parser.add_argument(
         "--schedule",
         metavar="S",
@@ -52,13 +52,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep-tables", action="store_true", help="keep exit tables beside --out for the next time"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
-    parser.add_argument("--threads", metavar="N", type=int, default=1, help="of torch on the CPU")
-    parser.add_argument(
-        "--data-root", metavar="DIR", type=Path, help="where named data sets are, or are fetched to"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_machine_flags(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -131,18 +125,10 @@ def _check(args: argparse.Namespace) -> None:
     from dart_stream.adaptation.registry import CONTROLLERS
     from pipeline.perturb import parse_schedule
 
-    least = {"--window": 10, "--seeds": 1, "--live": 0, "--threads": 1}
-    for flag, low in least.items():
-        value = getattr(args, flag[2:])
-        if value < low:
-            raise ConfigError(f"{flag}: expected {low} or more, got {value}")
+    require_at_least(args, {"--window": 10, "--seeds": 1, "--live": 0, "--threads": 1})
     if not 0 < args.epsilon < 1:
         raise ConfigError(f"--epsilon: expected a share between 0 and 1, got {args.epsilon:g}")
-    if args.split in _CHOOSING:
-        raise DataError(
-            f"--split: expected pictures that neither train nor calibrate, "
-            f"got {args.split!r}; use test"
-        )
+    require_unseen(args.split)
     for name in args.methods or ():
         if name not in CONTROLLERS:
             raise DataError(f"--methods: expected some of {', '.join(CONTROLLERS)}, got {name!r}")

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.cli.measuring import add_machine_flags
 from pipeline.clips import cache_folder
 from pipeline.errors import ConfigError
 
@@ -42,12 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--max-exit-gap", metavar="SHARE", type=float, help="accuracy that may be lost"
     )
     parser.add_argument("--seed", metavar="N", type=int, default=0, help="of the halves")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
-    parser.add_argument(
-        "--data-root", metavar="DIR", type=Path, help="where named data sets are, or are fetched to"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_machine_flags(parser, threads=False)
 
 
 def execute(args: argparse.Namespace) -> int:

@@ -7,6 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dart_stream.errors import DataError
+from pipeline.cli.measuring import (
+    add_machine_flags,
+    add_subject_flags,
+    require_at_least,
+    require_unseen,
+)
 from pipeline.clips import cache_folder
 from pipeline.errors import ConfigError
 
@@ -16,18 +22,12 @@ if TYPE_CHECKING:
 HELP = "compare ways to choose exits on one model: accuracy, MACs and time"
 
 _BATCH: Final = 64
-_CHOOSING: Final = ("train", "validation")
-"""Figures on what a model learned from, or its thresholds came from, would look too good."""
 _DOCUMENT, _PAGE = "evaluation.json", "evaluation.html"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `evaluate`."""
-    parser.add_argument("--model", metavar="M", required=True, help="zoo name or model directory")
-    parser.add_argument(
-        "--data", metavar="DATA", required=True, help="labelled pictures, as `train` takes them"
-    )
-    parser.add_argument("--split", default="test", help="to measure on (default: test)")
+    add_subject_flags(parser, split_use="measure on")
     parser.add_argument(
         "--methods", metavar="NAME", nargs="+", help="which to compare (default: all)"
     )
@@ -37,13 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", metavar="N", type=int, default=_BATCH, help="pictures at once, for times"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
-    parser.add_argument("--threads", metavar="N", type=int, default=1, help="of torch on the CPU")
-    parser.add_argument(
-        "--data-root", metavar="DIR", type=Path, help="where named data sets are, or are fetched to"
-    )
-    parser.add_argument("--quiet", action="store_true", help="no progress")
+    add_machine_flags(parser)
 
 
 def execute(args: argparse.Namespace) -> int:
@@ -87,14 +81,8 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse before minutes of measuring what would fail after them."""
     from dart_stream.methods import METHODS
 
-    for flag, value in (("--batch", args.batch), ("--threads", args.threads)):
-        if value < 1:
-            raise ConfigError(f"{flag}: expected 1 or more, got {value}")
-    if args.split in _CHOOSING:
-        raise DataError(
-            f"--split: expected pictures that neither train nor choose thresholds, "
-            f"got {args.split!r}; use test"
-        )
+    require_at_least(args, {"--batch": 1, "--threads": 1})
+    require_unseen(args.split)
     for name in args.methods or ():
         if name not in METHODS:
             raise DataError(f"--methods: expected some of {', '.join(METHODS)}, got {name!r}")

@@ -54,8 +54,8 @@ def test_it_leaves_figures_and_a_page(pictures, tmp_path, capsys):
     [
         (["--methods", "magic"], "--methods: expected some of static"),
         (["--batch", "0"], "--batch: expected 1 or more"),
-        (["--split", "train"], "--split: expected pictures that neither train nor choose"),
-        (["--split", "validation"], "--split: expected pictures that neither train nor choose"),
+        (["--split", "train"], "--split: expected pictures that neither train nor"),
+        (["--split", "validation"], "--split: expected pictures that neither train nor"),
         (["--split", "night"], "--split: expected one of train, validation, test"),
     ],
 )
