@@ -1,4 +1,4 @@
-"""The picture bent out of shape."""
+"""The picture bent out of shape, or askew."""
 
 from typing import Final
 
@@ -15,6 +15,10 @@ _ELASTIC: Final = (
 a share of the picture's side. The last falls as the first rises: a severe case is bent in many
 places, a mild one is slanted as a whole."""
 _SMALLEST_BEND: Final = 1e-6
+
+_ASKEW: Final = (10, 25, 45, 90, 180)
+"""Degrees. The last two leave all statistics of pixels as they are: what is wrong only a network
+sees."""
 
 
 def elastic_transform(crops: Levels, severity: int, draw: Draw) -> Levels:
@@ -39,6 +43,19 @@ def elastic_transform(crops: Levels, severity: int, draw: Draw) -> Levels:
         return np.asarray(remapped, np.float32)
 
     return each(crops, bent)
+
+
+def askew(crops: Levels, severity: int, _draw: Draw) -> Levels:
+    """Look through a camera that has slipped out of its mount and hangs askew, or head down."""
+    height, width = crops.shape[1:3]
+    centre = (width - 1) / 2, (height - 1) / 2
+    turn = cv2.getRotationMatrix2D(centre, _ASKEW[severity - 1], 1)
+
+    def turned(crop: Levels, _index: int) -> Levels:
+        seen = cv2.warpAffine(crop, turn, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        return np.asarray(seen, np.float32)
+
+    return each(crops, turned)
 
 
 def _slanted(height: int, width: int, slant: float, generator: np.random.Generator) -> Levels:

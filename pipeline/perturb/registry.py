@@ -8,7 +8,7 @@ from pipeline.perturb.blur import blur, defocus_blur, glass_blur, motion_blur, z
 from pipeline.perturb.camera import camera
 from pipeline.perturb.digital import jpeg_compression, pixelate
 from pipeline.perturb.effect import Effect
-from pipeline.perturb.geometry import elastic_transform
+from pipeline.perturb.geometry import askew, elastic_transform
 from pipeline.perturb.light import brightness, contrast, dark, daylight
 from pipeline.perturb.noise import gaussian_noise, impulse_noise, shot_noise
 from pipeline.perturb.weather import fog, frost, snow
@@ -35,7 +35,7 @@ COMMON: Final[Mapping[str, Effect]] = MappingProxyType(
 """The fifteen of Hendrycks & Dietterich (2019), in their order."""
 
 OURS: Final[Mapping[str, Effect]] = MappingProxyType(
-    {"blur": blur, "dark": dark, "daylight": daylight, "camera": camera}
+    {"blur": blur, "dark": dark, "daylight": daylight, "camera": camera, "askew": askew}
 )
 
 EFFECTS: Final[Mapping[str, Effect]] = MappingProxyType({**COMMON, **OURS})

@@ -57,13 +57,22 @@ def unlikeness(crops, effect, severity):
     )
 
 
-DAMAGE = {"elastic_transform": bending, "frost": unlikeness}
-"""The published severities of these two are not in the order of plain distance: a mild elastic
-case is slanted as a whole and so differs in more pixels; a severe frost takes back light."""
+def turn(crops, effect, severity):
+    """Degrees by which a cross of one long arm has turned."""
+    pointer = np.zeros((24, 33, 33, 3), np.uint8)
+    pointer[:, 16, 16:30] = 255
+    y, x = np.nonzero(perturbed(pointer, effect, severity)[0, ..., 0] > 100)
+    return np.degrees(abs(np.arctan2(y.mean() - 16, x.mean() - 16)))
+
+
+DAMAGE = {"elastic_transform": bending, "frost": unlikeness, "askew": turn}
+"""The severities of these are not in the order of plain distance: a mild elastic case is slanted as
+a whole and so differs in more pixels; a severe frost takes back light; a picture on its head may be
+nearer than one on its side."""
 
 
 def test_all_effects_are_here():
-    assert (len(COMMON), len(OURS), len(EFFECTS)) == (15, 4, 19)
+    assert (len(COMMON), len(OURS), len(EFFECTS)) == (15, 5, 20)
     assert set(ALIASES.values()) <= set(EFFECTS)
     assert set(EFFECTS) >= PROGRESSIVE
 
@@ -91,6 +100,12 @@ def test_a_crop_does_not_depend_on_its_mates_or_on_the_run(effect):
     ]
     assert np.array_equal(together, alone)
     assert not np.array_equal(together, crops)
+
+
+def test_head_down_is_exactly_that():
+    crops = pictures(3)
+    assert np.array_equal(perturbed(crops, "askew", 5), crops[:, ::-1, ::-1])
+    assert np.array_equal(perturbed(crops, "askew", 4), np.rot90(crops, axes=(1, 2)))
 
 
 @pytest.mark.parametrize("effect", EFFECTS)
