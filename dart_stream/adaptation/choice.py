@@ -5,28 +5,22 @@ Differs from the paper: what may be chosen was proved before; the window can onl
 """
 
 from dart_stream.adaptation.evidence import Evidence
-from dart_stream.adaptation.settings import DartSettings
 
 _PATIENCE = 100
 """Regions before a more aggressive rung follows another change; a safer one follows at once."""
 
 
-def most_aggressive(
-    evidence: Evidence, recent: list[float], epsilon: float, settings: DartSettings
-) -> int:
+def most_aggressive(evidence: Evidence, epsilon: float, margin: float) -> int:
     """The last released rung that still looks safe; -1, full depth, if none does.
 
     Args:
         evidence: of the epoch.
-        recent: rate of each rung on audits of late.
         epsilon: the limit.
-        settings: margins.
+        margin: share of it that a rung may look like.
     """
     rates = evidence.rates()
     for rung in range(evidence.released - 1, -1, -1):
-        looks_safe = rates[rung] <= settings.margin * epsilon
-        lately = recent[rung] <= settings.recent_margin * epsilon or not settings.caution
-        if looks_safe and lately:
+        if rates[rung] <= margin * epsilon:
             return rung
     return -1
 

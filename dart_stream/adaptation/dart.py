@@ -29,7 +29,7 @@ from dart_stream.adaptation.window import SlidingWindow
 from dart_stream.policies import DartPolicy, FullDepthPolicy, Policy
 
 _RECENT = 1 / 150
-"""Weight of one audit in the rate of late."""
+"""Weight of one audit in the mean confidence of late."""
 
 _ADOPT_DISTANCE = 0.25
 _ADOPT_REGIONS = 2000
@@ -125,7 +125,6 @@ class DartController(Controller):
         lost = score(terms.plan.ladder, memory.coefficients, seen, audit)
         memory.log.add(seen.difficulty, audit)
         memory.evidence.add(lost)
-        memory.recent = [r + (x - r) * _RECENT for r, x in zip(memory.recent, lost, strict=True)]
         memory.full_confidence += (audit.confidences[-1] - memory.full_confidence) * _RECENT
         if memory.burst is not None:
             return
@@ -227,7 +226,7 @@ class DartController(Controller):
     def _choose(self, *, start: bool = False) -> None:
         """Deploy what evidence allows."""
         memory, terms = self._memory, self._terms
-        wanted = most_aggressive(memory.evidence, memory.recent, terms.epsilon, terms.settings)
+        wanted = most_aggressive(memory.evidence, terms.epsilon, terms.settings.margin)
         if terms.settings.ucb and wanted >= 0:
             memory.arm = memory.ucb.best()
             wanted = max(0, wanted - memory.arm)

@@ -56,7 +56,6 @@ def first_memory(terms: Terms) -> DartMemory:
         cusums=_fresh(terms.home),
         ends=ends_of_shares(*plan.ends),
         mix=ClassMix(shares=list(plan.first_shares), counts=[0] * plan.num_classes),
-        recent=[0.0] * rungs,
         full_confidence=plan.full_confidence,
         ucb=DiscountedUcb(trials=[0.0] * ARMS, totals=[0.0] * ARMS, keep=0.998),
     )
@@ -73,7 +72,6 @@ def begin_burst(terms: Terms, memory: DartMemory) -> None:
     memory.may_return = terms.settings.home and not restless
     memory.home = False
     memory.evidence = fresh_evidence(len(terms.plan.ladder), terms.delta)
-    memory.recent = [terms.epsilon / 2] * len(terms.plan.ladder)
     memory.baseline = None
     memory.burst = empty_burst(len(SIGNALS), terms.plan.num_classes)
     memory.audit_detector.capital = 0.0
@@ -172,7 +170,6 @@ def prove_at_home(
         evidence.add(seen.losses, seen.audits)
     evidence.release(terms.epsilon)
     memory.evidence = evidence
-    memory.recent = evidence.rates()
     memory.weights = [] if weights is None else weights.tolist()
 
 

@@ -31,7 +31,6 @@ class DartMemory(msgspec.Struct, forbid_unknown_fields=True):
         log: the last audits.
         ucb: of the arms on trial.
         arm: how many rungs below the most aggressive one it holds back.
-        recent: rate of disagreement of each rung on audits of late, (R,).
         burst: what an alarm's burst has gathered so far; None outside one.
         baseline: what is gathered on about a new normal after a burst; None when it is known.
         alarms: the last ones.
@@ -57,7 +56,6 @@ class DartMemory(msgspec.Struct, forbid_unknown_fields=True):
     cusums: Cusums
     ends: DifficultyEnds
     mix: ClassMix
-    recent: list[float]
     full_confidence: float
     ucb: DiscountedUcb
     audit_detector: AuditDetector = msgspec.field(default_factory=AuditDetector)

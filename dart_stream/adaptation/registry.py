@@ -21,14 +21,13 @@ ABLATIONS: Final[Mapping[str, DartSettings]] = MappingProxyType(
         "dart": DartSettings(),
         "dart-no-pixels": DartSettings(pixels=False),
         "dart-no-confidence": DartSettings(confidence=False),
-        "dart-no-difficulty-ends": DartSettings(difficulty_ends=False),
         "dart-no-audit-detector": DartSettings(audit_detector=False),
         "dart-no-burst": DartSettings(burst=False),
         "dart-no-home": DartSettings(home=False),
         "dart-no-coefficients": DartSettings(coefficients=False),
         "dart-no-label-shift": DartSettings(label_shift=False),
         "dart-no-scenes": DartSettings(scenes=False),
-        "dart-no-caution": DartSettings(caution=False),
+        "dart-with-difficulty-ends": DartSettings(difficulty_ends=True),
         "dart-with-ucb": DartSettings(ucb=True),
     }
 )

@@ -37,7 +37,7 @@ def body(controller):
 
 
 def test_how_many_controllers_are_held_to_this():
-    assert len(CONTROLLERS) == 15
+    assert len(CONTROLLERS) == 14
     assert {"full", "static", "paper", "dart"} <= set(CONTROLLERS)
 
 
