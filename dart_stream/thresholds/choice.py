@@ -174,7 +174,8 @@ def decide(table: ExitTable, policy: DartPolicy, costs: Costs) -> tuple[Decision
     exits = replay(policy, table.probabilities, table.difficulty)
     answers = table.answers[np.arange(len(table)), exits]
     watched = [policy.watches(k) for k in range(table.num_exits - 1)]
-    cost = costs.up_to_exit(watched)[exits].mean()
+    paid = costs.paid(reads_difficulty=policy.reads_difficulty)
+    cost = paid.up_to_exit(watched)[exits].mean()
     return Decisions(exits, answers, table.answers[:, -1], table.labels), float(cost)
 
 

@@ -96,11 +96,12 @@ def _counted(
 ) -> FrontierPoint:
     """The point of a policy under which pictures leave at `exits`, [N]."""
     watched = [tau is not None for tau in policy.thresholds]
+    paid = costs.paid(reads_difficulty=policy.reads_difficulty)
     rows = np.arange(len(table))
     return FrontierPoint(
         thresholds=policy.thresholds,
         beta=policy.beta,
-        cost=float(costs.up_to_exit(watched)[exits].mean()),
+        cost=float(paid.up_to_exit(watched)[exits].mean()),
         accuracy=None if table.labels is None else float(table.correct[rows, exits].mean()),
         disagreement=1 - float(table.agrees[rows, exits].mean()),
     )
@@ -115,7 +116,7 @@ def _of_one_beta(
     columns = [table.agrees.astype(np.float64)]
     if table.labels is not None:
         columns.append(table.correct.astype(np.float64))
-    outcomes = score_all(grid, columns, costs)
+    outcomes = score_all(grid, columns, costs.paid(reads_difficulty=beta > 0))
     wanted = outcomes.value[1 if worth == "accuracy" else 0]
     return [_point(grid, outcomes, beta, at) for at in undominated(outcomes.cost, wanted)]
 

@@ -148,8 +148,8 @@ def _timed(
 ) -> tuple[float, list[MethodRow]]:
     """Time of the full network, and all rows with the times of those that the engine can run."""
     runnable = [m.fitted for m in measured if m.fitted.policy is not None]
-    policies: list[tuple[Policy, bool]] = [(FullDepthPolicy(), False)]
-    policies += [(f.policy, f.reads_difficulty) for f in runnable if f.policy is not None]
+    policies: list[Policy] = [FullDepthPolicy()]
+    policies += [f.policy for f in runnable if f.policy is not None]
     readings = time_policies(
         subject.engine,
         pictures.images[:_TIMED_PICTURES],

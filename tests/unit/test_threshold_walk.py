@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from synthetic_table import synthetic_table
 
+from dart_stream.costs import Costs
 from dart_stream.metrics import clopper_pearson_upper
 from dart_stream.thresholds import MaxDisagreement, find_frontier, full_depth
 from dart_stream.thresholds.candidates import safe_to_aggressive
@@ -23,7 +24,8 @@ def drifting_table(count, seed, unlike):
     later = np.arange(count) >= count // 2
     last = logits[:, -1:]
     logits[later] = (last + unlike * (logits - last))[later]
-    return synthetic_table(count=count, seed=seed, labelled=False, logits=logits)
+    costs = Costs(stages=[10, 20, 30], heads=[0.1] * 3)
+    return synthetic_table(count=count, seed=seed, labelled=False, logits=logits, macs=costs)
 
 
 def candidates_of(table):
@@ -66,7 +68,7 @@ def test_candidates_get_cheaper_and_begin_safer_than_the_frontier(seed):
     for before, after in itertools.pairwise(safer):
         for high, low in zip(before.thresholds, after.thresholds, strict=True):
             assert high is None or low is None or high > low
-    assert all(full.cost > p.cost > of_frontier[0].cost for p in safer)
+    assert all(p.cost < full.cost for p in safer)
     assert all(differing(selection, p) == round(400 / 2 * p.disagreement) for p in safer)
 
 
