@@ -1,7 +1,7 @@
 """What a model's parts cost, in multiply-accumulates or in time, for choosing thresholds."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     Attributes:
         stages: `stages[k]` of stage k.
         heads: `heads[k]` of the head behind it.
-        estimator: of the difficulty, which every picture pays before stage 0.
+        estimator: of the difficulty, before stage 0; paid where difficulty is read, see `paid`.
         unit: of all of them: `macs`, or `ms` measured on some machine.
     """
 
@@ -41,6 +41,10 @@ class Costs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     def plain(self) -> float:
         """The network without early exits: all stages and the last head."""
         return sum(self.stages) + self.heads[-1]
+
+    def paid(self, *, reads_difficulty: bool) -> Self:
+        """What a policy pays: the estimator only where it reads difficulty."""
+        return self if reads_difficulty else msgspec.structs.replace(self, estimator=0.0)
 
     def up_to_exit(self, watched: Sequence[bool] | None = None) -> NDArray[np.float64]:
         """Spent by a picture that leaves at exit k, for each k.

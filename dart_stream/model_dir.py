@@ -137,6 +137,8 @@ def write_model_dir(
 ) -> None:
     """Write the files of a model; `model.json` goes first and comes last.
 
+    Its configuration is written in full: what a family's defaults will be must not matter.
+
     So a write that is cut off leaves no model, and never the weights of one with another's figures.
 
     Args:
@@ -146,12 +148,17 @@ def write_model_dir(
         policy: body of `policy.json`, or None for a model without one.
 
     Raises:
-        ModelError: a weight is not finite in half precision, or another number is not finite.
+        ModelError: a weight is not finite in half precision, another number is not finite, or
+            there is no such family.
     """
     from safetensors.torch import save
 
     from dart_stream.model_weights import stored_state
+    from dart_stream.models import full_config
 
+    family = info.architecture.family
+    config = full_config(family, info.architecture.config)
+    info = msgspec.structs.replace(info, architecture=Architecture(family, config))
     info_path, policy_path = directory / _INFO, directory / _POLICY
     weights = save(stored_state(state))
     described = _json(info_path, msgspec.to_builtins(info))

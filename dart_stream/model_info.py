@@ -30,6 +30,9 @@ _PER_EXIT = (
 class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Family in the registry of `dart_stream.models`, and its configuration.
 
+    What the configuration leaves out has the family's default of today. Models are written without
+    leaving anything out; older ones may.
+
     Number of classes and input size stand in `ModelInfo` and not here.
     """
 

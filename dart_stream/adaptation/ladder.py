@@ -17,7 +17,7 @@ from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.policies import DartPolicy
 from dart_stream.thresholds import FrontierPoint, find_frontier
-from dart_stream.thresholds.scores import probability_of
+from dart_stream.thresholds.raised import raised
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,7 +78,9 @@ def build_ladder(table: ExitTable, costs: Costs, epsilon: float, rungs: int) -> 
     frontier = find_frontier(table, costs, "agreement", levels=_levels(table.num_exits - 1))
     points = [p for p in reversed(frontier) if p.disagreement <= _STEEPEST * epsilon]
     points = points or [frontier[-1]]
-    policies = [*_safer_than(points[0]), *(_policy(p) for p in _thin(points, rungs - len(_SAFER)))]
+    safer = raised(points[0].thresholds, _SAFER)
+    policies = [DartPolicy(thresholds=each, beta=points[0].beta) for each in safer]
+    policies += [_policy(point) for point in _thin(points, rungs - len(_SAFER))]
     return _ladder(policies, table, costs)
 
 
@@ -107,20 +109,6 @@ def _levels(early: int) -> int | None:
 
 def _policy(point: FrontierPoint) -> DartPolicy:
     return DartPolicy(thresholds=point.thresholds, beta=point.beta)
-
-
-def _safer_than(point: FrontierPoint) -> list[DartPolicy]:
-    """The same thresholds, raised: safest first."""
-    return [
-        DartPolicy(
-            thresholds=tuple(
-                None if tau is None else probability_of(np.log(tau / (1 - tau)) + rise)
-                for tau in point.thresholds
-            ),
-            beta=point.beta,
-        )
-        for rise in _SAFER
-    ]
 
 
 def _thin(points: list[FrontierPoint], count: int) -> list[FrontierPoint]:

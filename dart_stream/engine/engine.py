@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from dart_stream.engine.decisions import DecisionBook, ExitDecisions
 from dart_stream.engine.exit_plan import ExitPlan
+from dart_stream.engine.parting import time_parting
 from dart_stream.engine.placement import EngineError, choose_device, place
 from dart_stream.engine.prepared_network import FoldedStages, PreparedNetwork
 from dart_stream.engine.stage_times import StageTimes, measure_stage_times
@@ -152,6 +153,10 @@ class Engine:
     def measure_stage_times(self, batch_sizes: Sequence[int], repeats: int = 11) -> StageTimes:
         """Time each stage and head at each batch size; medians of interleaved runs."""
         return measure_stage_times(self._network, self._model.input_size, batch_sizes, repeats)
+
+    def measure_parting(self, batch_size: int, repeats: int = 11) -> NDArray[np.float64]:
+        """Milliseconds a batch takes at each early exit to decide and to gather; medians."""
+        return time_parting(self._network, self._model, batch_size, repeats)
 
     def _plan_of(self, policy: Policy) -> ExitPlan:
         if self._plan is None or self._plan.policy is not policy:

@@ -16,7 +16,7 @@ Images = NDArray[np.uint8]
 def time_policies(
     engine: Engine,
     images: Images,
-    policies: Sequence[tuple[Policy, bool]],
+    policies: Sequence[Policy],
     tables: DifficultyTables | None,
     *,
     batch_size: int,
@@ -27,14 +27,13 @@ def time_policies(
     Args:
         engine: to run them.
         images: uint8 [N, height, width, 3].
-        policies: each with whether its difficulty is estimated.
+        policies: difficulty is estimated, and its time counts, for those that read it.
         tables: for difficulty of mode `dart`; None if the model has none.
         batch_size: pictures handed to the engine at once.
         repeats: rounds that count; all policies run in each.
     """
     steps = [
-        _pass(engine, images, policy, _estimator(policy, tables) if reads else None, batch_size)
-        for policy, reads in policies
+        _pass(engine, images, policy, _estimator(policy, tables), batch_size) for policy in policies
     ]
     return interleaved_ms(steps, repeats=repeats, device=engine.device) / len(images)
 
@@ -42,6 +41,8 @@ def time_policies(
 def _estimator(
     policy: Policy, tables: DifficultyTables | None
 ) -> Callable[[Images], NDArray[np.float32]] | None:
+    if not policy.reads_difficulty:
+        return None
     if policy.difficulty_mode == "paper":
         return paper_difficulty
     return None if tables is None else tables.score

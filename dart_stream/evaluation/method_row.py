@@ -27,8 +27,8 @@ class MethodRow(msgspec.Struct, frozen=True, kw_only=True):
         chosen_by: unit of that cost.
         accuracy: of the answers given.
         accuracy_ci95: its exact 95 % interval.
-        macs_fraction: mean multiply-accumulates as a share of the full network's, heads and the
-            difficulty estimator included.
+        macs_fraction: mean multiply-accumulates as a share of the full network's, heads
+            included, and the difficulty estimator where the method reads difficulty.
         time_ms: wall clock of a picture through the engine, everything included; None where it
             was not run or cannot be.
         speedup: the full network's time divided by it (Eq. 20).

@@ -15,7 +15,7 @@ import numpy as np
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods.fitted_policy import FittedPolicy
-from dart_stream.methods.method import Method, without_estimator
+from dart_stream.methods.method import Method
 from dart_stream.methods.one_threshold import sweep
 from dart_stream.methods.worth import worth_of_answers
 from dart_stream.policies import EntropyPolicy
@@ -30,7 +30,7 @@ class BranchyNetMethod(Method):
     def fit(self, table: ExitTable, costs: Costs, budgets: Sequence[float]) -> list[FittedPolicy]:
         """Return the best threshold for each budget that one can keep to."""
         certainty = -entropy(table.probabilities[:, :-1]) / np.log(len(table.classes))
-        paid = without_estimator(costs)
+        paid = costs.paid(reads_difficulty=False)
         tried = sweep(certainty, worth_of_answers(table), paid, span=(-1, 0))
         return [
             FittedPolicy(

@@ -54,5 +54,4 @@ class DartMethod(Method):
             setting=f"{describe_thresholds(point.thresholds)}, beta {point.beta:g}",
             budget=budget,
             policy=DartPolicy(thresholds=point.thresholds, beta=point.beta),
-            reads_difficulty=True,
         )

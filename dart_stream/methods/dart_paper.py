@@ -50,7 +50,8 @@ class DartPaperMethod(Method):
             DataError: no alpha, or too many exits to count all vectors.
         """
         grid = self._candidates(table)
-        outcomes = score_all(grid, [worth_of_answers(table)], costs)
+        paid = costs.paid(reads_difficulty=self.beta > 0)
+        outcomes = score_all(grid, [worth_of_answers(table)], paid)
         # The last entry of each axis disables an exit, which the paper does not do.
         offered = (slice(0, -1),) * len(grid.cuts)
         cost, worth = outcomes.cost[offered], outcomes.value[0][offered]
@@ -84,7 +85,6 @@ class DartPaperMethod(Method):
             setting=f"{describe_thresholds(thresholds)}, beta {self.beta:g}",
             budget=budget,
             policy=DartPaperPolicy(thresholds=thresholds, beta=self.beta),
-            reads_difficulty=True,
         )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods.budget import best_within
-from dart_stream.methods.method import FittedMethod, Method, without_estimator
+from dart_stream.methods.method import FittedMethod, Method
 from dart_stream.methods.outcome import Outcome
 from dart_stream.methods.worth import worth_of_answers
 from dart_stream.thresholds.dynamic import Answers, BinnedChain, Bins, StoppingRule
@@ -33,11 +33,16 @@ class FittedRule(FittedMethod):
 
     rule: StoppingRule
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Whether the rule tells difficulties apart."""
+        return _reads_difficulty(self.rule)
+
     def decide(self, table: ExitTable, costs: Costs) -> Outcome:
         """Apply the rule; with recall the surest exit so far gives the answer."""
         exits, rows = self.rule.exits(table), np.arange(len(table))
         answers = Answers.of(table, recall=self.rule.recall)
-        paid = costs if self.reads_difficulty else without_estimator(costs)
+        paid = costs.paid(reads_difficulty=self.reads_difficulty)
         return Outcome(
             exits=exits,
             answers=answers.answers[rows, exits],
@@ -60,7 +65,7 @@ class DynamicMethod(Method):
         for at, rule in enumerate(rules):
             exits = rule.exits(table)
             taken = Answers.of(table, recall=rule.recall).taken_from[rows, exits]
-            paid = costs if _reads_difficulty(rule) else without_estimator(costs)
+            paid = costs.paid(reads_difficulty=_reads_difficulty(rule))
             cost[at] = paid.up_to_exit(rule.watched)[exits].mean()
             value[at] = worth[rows, taken].mean()
         fitted = []
@@ -94,7 +99,6 @@ def _fitted(name: str, rule: StoppingRule, budget: float) -> FittedRule:
         name=name,
         setting=f"{words}, recall" if rule.recall else words,
         budget=budget,
-        reads_difficulty=_reads_difficulty(rule),
         rule=rule,
     )
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from dart_stream.costs import Costs
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
-from dart_stream.methods.method import FittedMethod, without_estimator
+from dart_stream.methods.method import FittedMethod
 from dart_stream.methods.outcome import Outcome
 from dart_stream.policies import Policy, replay
 
@@ -26,7 +26,7 @@ class FittedPolicy(FittedMethod):
             DataError: the policy reads alpha, and the table has none.
         """
         exits = replay(self.policy, table.probabilities, difficulty_for(self.policy, table))
-        paid = costs if self.reads_difficulty else without_estimator(costs)
+        paid = costs.paid(reads_difficulty=self.reads_difficulty)
         watched = [self.policy.watches(k) for k in range(table.num_exits - 1)]
         return Outcome.at_exits(table, exits, paid, watched)
 

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import msgspec
-
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods.outcome import Outcome
@@ -27,14 +25,17 @@ class FittedMethod(ABC):
         setting: what was chosen, a few words for a table.
         budget: share of the full network's cost that the setting was chosen for; None if for none.
         policy: the same decisions as the engine takes them; None where the engine cannot.
-        reads_difficulty: whether a picture pays for the estimator of difficulty.
     """
 
     name: str
     setting: str
     budget: float | None = None
     policy: Policy | None = None
-    reads_difficulty: bool = False
+
+    @property
+    def reads_difficulty(self) -> bool:
+        """Whether difficulty could change a decision; only then a picture pays for it."""
+        return self.policy is not None and self.policy.reads_difficulty
 
     @abstractmethod
     def decide(self, table: ExitTable, costs: Costs) -> Outcome:
@@ -75,8 +76,3 @@ class Method(ABC):
         Raises:
             DataError: the table lacks what the method needs.
         """
-
-
-def without_estimator(costs: Costs) -> Costs:
-    """Costs of a network that runs without an estimator of difficulty."""
-    return msgspec.structs.replace(costs, estimator=0.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
-from dart_stream.methods.method import FittedMethod, Method, without_estimator
+from dart_stream.methods.method import FittedMethod, Method
 from dart_stream.methods.outcome import Outcome
 
 
@@ -35,5 +35,5 @@ class FittedOracle(FittedMethod):
         """
         stops = table.correct.copy()
         stops[:, -1] = True
-        paid = without_estimator(costs)
+        paid = costs.paid(reads_difficulty=False)
         return Outcome.at_exits(table, np.argmax(stops, axis=1), paid)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
-from dart_stream.methods.method import FittedMethod, Method, without_estimator
+from dart_stream.methods.method import FittedMethod, Method
 from dart_stream.methods.one_threshold import sweep
 from dart_stream.methods.outcome import Outcome
 
@@ -27,7 +27,7 @@ class RandomExitMethod(Method):
 
     def fit(self, table: ExitTable, costs: Costs, budgets: Sequence[float]) -> list[FittedMethod]:
         """Return the smallest probability that keeps to each budget, if any does."""
-        paid = without_estimator(costs)
+        paid = costs.paid(reads_difficulty=False)
         spent = np.broadcast_to(paid.up_to_exit(), (len(table), table.num_exits))
         # The dearest within the budget is wanted, so cost stands for worth.
         tried = sweep(_lots(table), spent, paid, span=(0, 1))
@@ -56,7 +56,7 @@ class FittedRandomExit(FittedMethod):
         """Leave where the lot says so."""
         leaves = np.ones((len(table), table.num_exits), np.bool_)
         leaves[:, :-1] = _lots(table) >= self.stays
-        paid = without_estimator(costs)
+        paid = costs.paid(reads_difficulty=False)
         return Outcome.at_exits(table, np.argmax(leaves, axis=1), paid)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods.fitted_policy import FittedPolicy
-from dart_stream.methods.method import Method, without_estimator
+from dart_stream.methods.method import Method
 from dart_stream.methods.one_threshold import sweep
 from dart_stream.methods.worth import worth_of_answers
 from dart_stream.policies import FixedPolicy
@@ -22,7 +22,7 @@ class SharedThresholdMethod(Method):
     def fit(self, table: ExitTable, costs: Costs, budgets: Sequence[float]) -> list[FittedPolicy]:
         """Return the best threshold for each budget that one can keep to."""
         scores = table.confidence[:, :-1].astype(np.float64)
-        paid = without_estimator(costs)
+        paid = costs.paid(reads_difficulty=False)
         tried = sweep(scores, worth_of_answers(table), paid, span=(0, 1))
         return [
             FittedPolicy(

@@ -20,7 +20,7 @@ from dart_stream.models.exits import cut_points, with_exits
 from dart_stream.models.macs import count_macs
 from dart_stream.models.network import MultiExitNetwork
 from dart_stream.models.pretrained import create_pretrained
-from dart_stream.models.registry import create_model, list_models, register
+from dart_stream.models.registry import create_model, full_config, list_models, register
 
 __all__ = [
     "AlexNet",
@@ -33,6 +33,7 @@ __all__ = [
     "cut_points",
     "dartnet_64",
     "dartnet_tiny",
+    "full_config",
     "levit",
     "list_models",
     "register",

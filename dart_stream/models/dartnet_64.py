@@ -4,6 +4,7 @@ Reference: own design, see `dartnet`. Both convolutions of the stem halve the pi
 as many pixels on each side cost hardly more than 32x32 do there.
 """
 
+from functools import partial
 from typing import Any, Final
 
 from dart_stream.models.dartnet import DartNet
@@ -15,8 +16,5 @@ _SHAPE: Final[dict[str, Any]] = {
     "stem_strides": (2, 2),
 }
 
-
-@register("dartnet-64")
-def dartnet_64(**config: Any) -> DartNet:
-    """Build the variant; `config` as for `DartNet`, each key instead of the one above."""
-    return DartNet(**(_SHAPE | config))
+dartnet_64 = register("dartnet-64")(partial(DartNet, **_SHAPE))
+"""Build the variant; arguments as of `DartNet`, each instead of the one above."""

@@ -3,6 +3,7 @@
 Reference: own design, see `dartnet`; about half of its widths.
 """
 
+from functools import partial
 from typing import Any, Final
 
 from dart_stream.models.dartnet import DartNet
@@ -14,8 +15,5 @@ _SHAPE: Final[dict[str, Any]] = {
     "heads": ((12, 20), (20,)),
 }
 
-
-@register("dartnet-tiny")
-def dartnet_tiny(**config: Any) -> DartNet:
-    """Build the small sibling; `config` as for `DartNet`, each key instead of the one above."""
-    return DartNet(**(_SHAPE | config))
+dartnet_tiny = register("dartnet-tiny")(partial(DartNet, **_SHAPE))
+"""Build the small sibling; arguments as of `DartNet`, each instead of the one above."""

@@ -54,6 +54,11 @@ class DartPolicy(ThresholdPolicy):
         array.setflags(write=False)
         object.__setattr__(self, "_g", array)
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Return whether there is an enabled exit, and beta lifts its threshold."""
+        return self.beta > 0 and any(tau is not None for tau in self.thresholds)
+
     def reaches(self, seen: ExitObservation, threshold: float) -> Mask:
         """Compare odds, which is comparing logits without a logarithm of the confidence."""
         shift = self.beta * (seen.difficulty.astype(np.float64) - 0.5)

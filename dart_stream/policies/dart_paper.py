@@ -52,6 +52,11 @@ class DartPaperPolicy(ThresholdPolicy):
         ):
             require_numbers(self.kind, key, values, low=0, high=MAX_VALUE)
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Return whether there is an enabled exit, and beta lifts its threshold."""
+        return self.beta > 0 and any(tau is not None for tau in self.thresholds)
+
     def reaches(self, seen: ExitObservation, threshold: float) -> Mask:
         """Return confidence > tau'."""
         base = np.full(len(seen.confidence), threshold, dtype=np.float64)

@@ -29,6 +29,11 @@ class EntropyPolicy(ThresholdPolicy):
         low: Mask = entropy(seen.probabilities) <= threshold * np.log(seen.probabilities.shape[1])
         return low
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Return False."""
+        return False
+
     def to_dict(self) -> dict[str, Any]:
         """Return {"kind": "entropy", "thresholds": [...]}."""
         return {"kind": self.kind, "thresholds": list(self.thresholds)}

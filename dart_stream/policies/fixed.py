@@ -21,6 +21,11 @@ class FixedPolicy(ThresholdPolicy):
         """Return confidence >= threshold."""
         return seen.confidence.astype(np.float64) >= threshold
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Return False."""
+        return False
+
     def to_dict(self) -> dict[str, Any]:
         """Return {"kind": "fixed", "thresholds": [...]}."""
         return {"kind": self.kind, "thresholds": list(self.thresholds)}

@@ -25,6 +25,11 @@ class FullDepthPolicy(Policy):
         del exit_index
         return False
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Return False."""
+        return False
+
     def require_fit(self, num_exits: int, num_classes: int) -> None:
         """Accept every model."""
 

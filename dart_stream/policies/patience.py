@@ -43,6 +43,11 @@ class PatiencePolicy(Policy):
         same: Mask = (before == seen.label_id[:, None]).all(axis=1)
         return same
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Return False."""
+        return False
+
     def require_fit(self, num_exits: int, num_classes: int) -> None:
         """Refuse a model with so few exits that none could stop early."""
         del num_classes

@@ -68,6 +68,14 @@ class Policy(ABC):
         del exit_index
         return True
 
+    @property
+    def reads_difficulty(self) -> bool:
+        """Whether difficulty could change a decision; if not, nobody needs to estimate it.
+
+        True unless a policy says otherwise: who forgets to say pays for the estimator.
+        """
+        return True
+
     @abstractmethod
     def require_fit(self, num_exits: int, num_classes: int) -> None:
         """Raise PolicyError if this policy cannot serve a model of that many exits and classes."""

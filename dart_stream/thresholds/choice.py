@@ -12,6 +12,7 @@ from dart_stream.costs import Costs
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
 from dart_stream.policies import DartPolicy, replay
+from dart_stream.thresholds.candidates import safe_to_aggressive
 from dart_stream.thresholds.certificate import (
     Certificate,
     Decisions,
@@ -21,7 +22,7 @@ from dart_stream.thresholds.certificate import (
 from dart_stream.thresholds.frontier import FrontierPoint, Worth, find_frontier, full_depth
 from dart_stream.thresholds.grid import MAX_EXACT_EXITS
 from dart_stream.thresholds.objectives import MaxDisagreement, Objective
-from dart_stream.thresholds.walk import walk_frontier
+from dart_stream.thresholds.walk import walk
 
 FORMAT_VERSION: Final = 1
 _KEPT_POINTS: Final = 64
@@ -112,7 +113,7 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
 
     Objectives are met on the first half, and the other one says what came of it; but a limit on
     disagreement may be kept as a bound: then the other half decides how far to go
-    (`walk_frontier`), which takes a few hundred pictures.
+    (`walk`, along `safe_to_aggressive`), which takes a few hundred pictures.
 
     Args:
         table: of pictures that the model was not trained on.
@@ -133,7 +134,8 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     held_out = table.take(halves.certification)
     limit = objective.share if bounded and isinstance(objective, MaxDisagreement) else None
     if limit is not None:
-        point = walk_frontier(frontier, full, held_out, limit, confidence)
+        candidates = safe_to_aggressive(frontier, full, selection, costs)
+        point = walk(candidates, full, held_out, limit, confidence)
     else:
         point = objective.choose(frontier, full)
     decisions, cost = decide(held_out, policy_of(point), costs)
@@ -172,7 +174,8 @@ def decide(table: ExitTable, policy: DartPolicy, costs: Costs) -> tuple[Decision
     exits = replay(policy, table.probabilities, table.difficulty)
     answers = table.answers[np.arange(len(table)), exits]
     watched = [policy.watches(k) for k in range(table.num_exits - 1)]
-    cost = costs.up_to_exit(watched)[exits].mean()
+    paid = costs.paid(reads_difficulty=policy.reads_difficulty)
+    cost = paid.up_to_exit(watched)[exits].mean()
     return Decisions(exits, answers, table.answers[:, -1], table.labels), float(cost)
 
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
+from dart_stream.policies import DartPolicy, replay
 from dart_stream.thresholds.dynamic_vectors import dynamic_vectors
 from dart_stream.thresholds.exact import GridOutcomes, score_all
 from dart_stream.thresholds.grid import MAX_EXACT_EXITS, Floats, Grid, quantile_grid
@@ -73,6 +75,38 @@ def full_depth(table: ExitTable, costs: Costs) -> FrontierPoint:
     )
 
 
+def score_point(
+    table: ExitTable, costs: Costs, thresholds: tuple[float | None, ...], beta: float
+) -> FrontierPoint:
+    """Any thresholds, counted on every picture of a table.
+
+    Args:
+        table: of the pictures.
+        costs: of the network's parts.
+        thresholds: one per early exit, in (0, 1), None disables it.
+        beta: sensitivity to difficulty.
+    """
+    policy = DartPolicy(thresholds=thresholds, beta=beta)
+    exits = replay(policy, table.probabilities, table.difficulty)
+    return _counted(table, costs, policy, exits)
+
+
+def _counted(
+    table: ExitTable, costs: Costs, policy: DartPolicy, exits: NDArray[np.int64]
+) -> FrontierPoint:
+    """The point of a policy under which pictures leave at `exits`, [N]."""
+    watched = [tau is not None for tau in policy.thresholds]
+    paid = costs.paid(reads_difficulty=policy.reads_difficulty)
+    rows = np.arange(len(table))
+    return FrontierPoint(
+        thresholds=policy.thresholds,
+        beta=policy.beta,
+        cost=float(paid.up_to_exit(watched)[exits].mean()),
+        accuracy=None if table.labels is None else float(table.correct[rows, exits].mean()),
+        disagreement=1 - float(table.agrees[rows, exits].mean()),
+    )
+
+
 def _of_one_beta(
     table: ExitTable, costs: Costs, worth: Worth, beta: float, levels: int | None
 ) -> list[FrontierPoint]:
@@ -82,7 +116,7 @@ def _of_one_beta(
     columns = [table.agrees.astype(np.float64)]
     if table.labels is not None:
         columns.append(table.correct.astype(np.float64))
-    outcomes = score_all(grid, columns, costs)
+    outcomes = score_all(grid, columns, costs.paid(reads_difficulty=beta > 0))
     wanted = outcomes.value[1 if worth == "accuracy" else 0]
     return [_point(grid, outcomes, beta, at) for at in undominated(outcomes.cost, wanted)]
 
@@ -95,18 +129,9 @@ def _of_dynamic_programming(
     points = []
     for cuts in dynamic_vectors(table, scores, wanted, costs):
         thresholds = tuple(None if cut == np.inf else probability_of(cut) for cut in cuts)
-        leaves = scores >= cuts
+        leaves = scores >= cuts  # as `replay`, which takes longer: this runs for hundreds
         exits = np.where(leaves.any(1), leaves.argmax(1), table.num_exits - 1)
-        rows = np.arange(len(table))
-        points.append(
-            FrontierPoint(
-                thresholds=thresholds,
-                beta=beta,
-                cost=float(costs.up_to_exit([tau is not None for tau in thresholds])[exits].mean()),
-                accuracy=None if table.labels is None else float(table.correct[rows, exits].mean()),
-                disagreement=1 - float(table.agrees[rows, exits].mean()),
-            )
-        )
+        points.append(_counted(table, costs, DartPolicy(thresholds=thresholds, beta=beta), exits))
     return points
 
 

@@ -155,7 +155,8 @@ class _Trial:
         exits = replay(policy, held.probabilities, held.difficulty)
         good = held.agrees if self.worth == "agreement" else held.correct
         watched = [threshold is not None for threshold in point.thresholds]
-        spent = self.costs.up_to_exit(watched)[exits]
+        paid = self.costs.paid(reads_difficulty=policy.reads_difficulty)
+        spent = paid.up_to_exit(watched)[exits]
         utility: Floats = good[np.arange(len(held)), exits] - price * spent
         return utility
 

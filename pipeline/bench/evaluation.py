@@ -123,11 +123,16 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
 
 
 def _stage_costs(subject: Subject, pictures: Pictures, batch: int) -> Costs:
-    """Milliseconds a picture of every part, in batches of one size."""
+    """Milliseconds a picture of every part, in batches of one size.
+
+    Deciding and gathering happen where a head runs, so that they count with the heads.
+    """
     times = subject.engine.measure_stage_times([batch], _REPEATS)
+    parting_ms = subject.engine.measure_parting(batch, _REPEATS)
+    heads_ms = times.head_ms[0] + np.append(parting_ms, 0.0)
     return Costs(
         stages=(times.stage_ms[0] / batch).tolist(),
-        heads=(times.head_ms[0] / batch).tolist(),
+        heads=(heads_ms / batch).tolist(),
         estimator=_estimator_ms(subject, pictures, batch),
         unit="ms",
     )
@@ -148,8 +153,8 @@ def _timed(
 ) -> tuple[float, list[MethodRow]]:
     """Time of the full network, and all rows with the times of those that the engine can run."""
     runnable = [m.fitted for m in measured if m.fitted.policy is not None]
-    policies: list[tuple[Policy, bool]] = [(FullDepthPolicy(), False)]
-    policies += [(f.policy, f.reads_difficulty) for f in runnable if f.policy is not None]
+    policies: list[Policy] = [FullDepthPolicy()]
+    policies += [f.policy for f in runnable if f.policy is not None]
     readings = time_policies(
         subject.engine,
         pictures.images[:_TIMED_PICTURES],

@@ -1,6 +1,8 @@
 """What every registered family promises to the engine, the trainer and the model directory."""
 
 import copy
+import inspect
+import json
 import math
 from itertools import accumulate, pairwise
 
@@ -23,7 +25,8 @@ from dart_stream.model_dir import (
     write_model_dir,
 )
 from dart_stream.model_weights import stored_state
-from dart_stream.models import count_macs, create_model, list_models
+from dart_stream.models import count_macs, create_model, full_config, list_models
+from dart_stream.models.registry import _families
 from dart_stream.models.resnet18 import ResNet
 from dart_stream.models.vgg16 import Vgg
 from dart_stream.policies import FixedPolicy
@@ -308,6 +311,20 @@ def test_every_exit_costs_more_than_the_one_before_and_the_first_less_than_the_w
     assert all(b > a for a, b in pairwise(cumulative))
     assert cumulative[0] < macs.plain()
     assert list(accumulate(map(sum, zip(macs.stages, macs.heads, strict=True)))) == cumulative
+
+
+def test_its_configuration_can_be_written_out_in_full(family, fresh):
+    """What is passed on unseen would have defaults that nobody can write out."""
+    input_size, config, _original = FAMILIES[family]
+    parameters = inspect.signature(_families[family]).parameters.values()
+    assert all(each.kind is each.KEYWORD_ONLY for each in parameters)
+    full = full_config(family, config)
+    names = {each.name for each in parameters} - {"num_classes", "input_size"}
+    assert full.keys() == names
+    assert json.loads(json.dumps(full)) == full
+    made = create_model(family, num_classes=CLASSES, input_size=input_size, **full)
+    shapes = {name: weight.shape for name, weight in made.state_dict().items()}
+    assert shapes == {name: weight.shape for name, weight in fresh.state_dict().items()}
 
 
 def test_a_model_directory_gives_the_network_back_without_running_code(

@@ -166,3 +166,22 @@ def test_a_model_it_was_not_made_for_is_refused(policy):
 
 def test_a_policy_says_which_difficulty_it_reads(policy):
     assert policy.difficulty_mode == ("paper" if policy.kind == "dart-paper" else "dart")
+
+
+def test_a_policy_says_whether_it_reads_difficulty_at_all(policy, probabilities, difficulty):
+    """Nobody estimates difficulty for a policy that says no."""
+    exits = replay(policy, probabilities, difficulty)
+    others = [replay(policy, probabilities, np.full(N, d, np.float32)) for d in (0.0, 1.0)]
+    assert policy.reads_difficulty == any((exits != other).any() for other in others)
+    assert policy.reads_difficulty == (policy.kind in {"dart", "dart-paper"})
+
+
+@pytest.mark.parametrize("kind", ["dart", "dart-paper"])
+@pytest.mark.parametrize(
+    ("changes", "reads"),
+    [({}, True), ({"beta": 0.0}, False), ({"thresholds": [None, None]}, False)],
+)
+def test_without_beta_or_any_exit_nothing_reads_difficulty(kind, changes, reads):
+    body = EXAMPLES[kind] | changes
+    policy = policy_from_dict(body, num_exits=NUM_EXITS, num_classes=NUM_CLASSES)
+    assert policy.reads_difficulty is reads

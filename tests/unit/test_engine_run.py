@@ -366,6 +366,9 @@ def test_stage_times_cover_every_stage_and_head(engine):
     assert times.stage_ms.shape == times.head_ms.shape == (2, 3)
     assert (times.stage_ms > 0).all()
     assert (times.head_ms > 0).all()
+    parting_ms = engine.measure_parting(4, repeats=3)
+    assert parting_ms.shape == (2,)
+    assert (parting_ms > 0).all()
 
 
 def test_warming_up_runs_every_part_at_every_size(engine, calls):

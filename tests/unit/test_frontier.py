@@ -36,8 +36,9 @@ def outcome(made, point):
     exits = replay(policy, made.probabilities, made.difficulty)
     watched = [threshold is not None for threshold in point.thresholds]
     rows = np.arange(len(made))
+    paid = COSTS.paid(reads_difficulty=policy.reads_difficulty)
     return (
-        COSTS.up_to_exit(watched)[exits].mean(),
+        paid.up_to_exit(watched)[exits].mean(),
         made.correct[rows, exits].mean(),
         1 - made.agrees[rows, exits].mean(),
     )

@@ -10,7 +10,7 @@ from dart_stream.errors import DataError
 from dart_stream.methods import METHODS, FittedPolicy
 from dart_stream.methods.dart import DartMethod
 from dart_stream.methods.dart_paper import DartPaperMethod
-from dart_stream.policies import DartPaperPolicy, EntropyPolicy, FixedPolicy
+from dart_stream.policies import DartPaperPolicy, DartPolicy, EntropyPolicy, FixedPolicy
 
 COSTS = costs_of(3)
 BUDGETS = (0.4, 0.55, 0.7, 0.85)
@@ -21,8 +21,8 @@ def accuracy_and_cost(one, table, costs=COSTS):
     return (outcome.answers == table.labels).mean(), outcome.cost.mean()
 
 
-def as_policy(policy, *, reads_difficulty=False):
-    return FittedPolicy(name="", setting="", policy=policy, reads_difficulty=reads_difficulty)
+def as_policy(policy):
+    return FittedPolicy(name="", setting="", policy=policy)
 
 
 def test_static_costs_the_plain_network_and_answers_as_it_does():
@@ -48,12 +48,15 @@ def test_only_who_reads_difficulty_pays_for_its_estimator():
         for one in method.fit(synthetic_table(), COSTS, BUDGETS)
         if one.reads_difficulty
     }
-    assert paying == {"dart", "dart-paper", "dynamic"}
+    assert paying == {"dart-paper", "dynamic"}  # noise for difficulty: beta is 0 in `dart`
     table = synthetic_table(count=20)
-    thresholds = (0.0, None)
-    plain = as_policy(FixedPolicy(thresholds=thresholds)).decide(table, COSTS)
-    paper = as_policy(DartPaperPolicy(thresholds=thresholds, beta=0.0), reads_difficulty=True)
-    np.testing.assert_allclose(paper.decide(table, COSTS).cost, plain.cost + COSTS.estimator)
+    thresholds = (1e-6, None)  # everything leaves at once, however hard
+    plain = as_policy(FixedPolicy(thresholds=thresholds)).decide(table, COSTS).cost
+    for kind in (DartPolicy, DartPaperPolicy):
+        blind = as_policy(kind(thresholds=thresholds, beta=0.0))
+        np.testing.assert_array_equal(blind.decide(table, COSTS).cost, plain)
+        looking = as_policy(kind(thresholds=thresholds, beta=0.01))
+        np.testing.assert_allclose(looking.decide(table, COSTS).cost, plain + COSTS.estimator)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ def test_patience_two_leaves_at_the_third_exit_that_agrees():
 def test_the_papers_thresholds_never_leave_where_alpha_is_high():
     """0.75 + 0.3 * 0.85 is above 1: no confidence exceeds it, not even 1."""
     sure = 50 * np.eye(5, dtype=np.float32)[np.zeros((20, 3), np.int64)]
-    policy = as_policy(DartPaperPolicy(thresholds=(0.75, 0.75), beta=0.3), reads_difficulty=True)
+    policy = as_policy(DartPaperPolicy(thresholds=(0.75, 0.75), beta=0.3))
     hard = synthetic_table(count=20, logits=sure, alpha=np.full(20, 0.85, np.float32))
     easy = synthetic_table(count=20, logits=sure, alpha=np.full(20, 0.5, np.float32))
     assert set(policy.decide(hard, COSTS).exits) == {2}
@@ -106,9 +109,7 @@ def test_the_papers_candidates_are_quantiles_and_all_vectors_of_them_compete():
     table = synthetic_table(count=150, seed=2)
     candidates = np.quantile(table.confidence[:, :-1].astype(float), np.arange(1, 10) / 10, axis=0)
     tried = {
-        pair: accuracy_and_cost(
-            as_policy(DartPaperPolicy(thresholds=pair, beta=0.3), reads_difficulty=True), table
-        )
+        pair: accuracy_and_cost(as_policy(DartPaperPolicy(thresholds=pair, beta=0.3)), table)
         for pair in itertools.product(*candidates.T.tolist())
     }
     fitted = METHODS["dart-paper"].fit(table, COSTS, (0.6, 0.8, 1.1))

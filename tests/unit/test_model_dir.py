@@ -1,5 +1,6 @@
 """Model directories: what is written is what is read, and every damage is named in one line."""
 
+import functools
 import json
 import pickle
 import struct
@@ -33,7 +34,7 @@ from dart_stream.model_dir import (
     set_about,
     write_model_dir,
 )
-from dart_stream.models import count_macs, create_model
+from dart_stream.models import DartNet, count_macs, create_model, full_config, registry
 
 CONFIG = {"stages": [[4], [8]], "strides": [1, 2], "stem": [4], "stem_strides": [2], "heads": []}
 POLICY = {
@@ -55,7 +56,7 @@ def info(network):
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), dtype=np.uint8)
     return ModelInfo(
         name="tiny",
-        architecture=Architecture("dartnet", CONFIG),
+        architecture=Architecture("dartnet", full_config("dartnet", CONFIG)),
         classes=["cat", "dog"],
         input_size=(8, 8),
         resize="stretch",
@@ -94,6 +95,38 @@ class TestRoundTrip:
         write_model_dir(tmp_path / "again", info, load_network(directory).state_dict(), POLICY)
         for name in ("model.json", "model.safetensors", "policy.json", "README.md"):
             assert (tmp_path / "again" / name).read_bytes() == (directory / name).read_bytes()
+
+    def test_the_configuration_is_written_in_full(self, tmp_path, info, network):
+        short = msgspec.structs.replace(info, architecture=Architecture("dartnet", CONFIG))
+        write_model_dir(tmp_path / "short", short, network.state_dict(), POLICY)
+        assert read_info(tmp_path / "short") == info
+        assert "grids" in info.architecture.config
+        assert "grids" not in CONFIG
+
+    def test_a_family_s_new_defaults_do_not_change_a_stored_model(
+        self, tmp_path, info, network, monkeypatch
+    ):
+        short = msgspec.structs.replace(info, architecture=Architecture("dartnet", CONFIG))
+        write_model_dir(tmp_path / "short", short, network.state_dict(), POLICY)
+        x = torch.randn(3, 3, 8, 8)
+        before = load_network(tmp_path / "short")(x)
+        other = functools.partial(DartNet, grids=(3,), stem=(6,))
+        monkeypatch.setitem(registry._families, "dartnet", other)
+        changed = create_model("dartnet", num_classes=2, input_size=(8, 8), **CONFIG)
+        assert changed.heads[0].linear.weight.shape != network.heads[0].linear.weight.shape
+        for now, then in zip(load_network(tmp_path / "short")(x), before, strict=True):
+            torch.testing.assert_close(now, then, atol=0, rtol=0)
+
+    def test_a_description_that_leaves_defaults_out_is_read(self, directory, info):
+        def shorten(body):
+            body["architecture"]["config"] = CONFIG
+
+        edit(directory / "model.json", shorten)
+        assert read_info(directory).architecture.config == CONFIG
+        x = torch.randn(3, 3, 8, 8)
+        pairs = zip(load_network(directory)(x), load_network(directory, info)(x), strict=True)
+        for now, then in pairs:
+            torch.testing.assert_close(now, then, atol=0, rtol=0)
 
     def test_model_without_a_policy_takes_the_old_one_away(self, directory, info, network):
         write_model_dir(directory, info, network.state_dict(), None)

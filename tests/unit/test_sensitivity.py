@@ -1,5 +1,6 @@
 """Whether difficulty moves thresholds is decided on pictures that thresholds were not chosen on."""
 
+import msgspec
 import numpy as np
 import pytest
 from synthetic_table import costs_of, synthetic_table
@@ -7,7 +8,9 @@ from synthetic_table import costs_of, synthetic_table
 from dart_stream.errors import DataError
 from dart_stream.thresholds import Sensitivity, choose_sensitivity
 
-COSTS = costs_of(3)
+DEAR = costs_of(3)
+COSTS = msgspec.structs.replace(DEAR, estimator=0.02)
+"""The estimator takes 0.03 % of the network, as it does of the model `default`."""
 
 
 def table_where_difficulty_matters(count=600, **changes):
@@ -31,6 +34,13 @@ def test_difficulty_that_tells_where_early_exits_are_wrong_is_used():
     found = choose_sensitivity(table_where_difficulty_matters(), COSTS)
     assert found.beta >= 1
     assert found.gain > 2 * found.standard_error
+
+
+def test_difficulty_has_to_earn_the_cost_of_its_estimator_too():
+    table = table_where_difficulty_matters()
+    cheap, dear = (choose_sensitivity(table, costs) for costs in (COSTS, DEAR))
+    assert dear.gain < cheap.gain / 1.5
+    assert choose_sensitivity(table, msgspec.structs.replace(DEAR, estimator=3.0)).beta == 0
 
 
 def test_it_is_found_without_labels_too():

@@ -12,7 +12,7 @@ from dart_stream.model_dir import (
     read_policy,
     resolve,
 )
-from dart_stream.models import count_macs
+from dart_stream.models import count_macs, full_config
 from dart_stream.policies import policy_from_dict
 
 
@@ -32,6 +32,11 @@ class TestEveryZooModel:
             logits = network(torch.zeros(2, 3, *info.input_size))
         assert [tuple(each.shape) for each in logits] == [(2, len(info.classes))] * info.num_exits
         assert all(each.isfinite().all() for each in logits)
+
+    def test_description_leaves_nothing_to_a_family_s_defaults(self, name):
+        architecture = read_info(resolve(name)).architecture
+        assert architecture.config == full_config(architecture.family, architecture.config)
+        assert architecture.config.keys() == full_config(architecture.family, {}).keys()
 
     def test_size_and_costs_stay_within_the_budget(self, name):
         info = read_info(resolve(name))

@@ -6,8 +6,8 @@ _MEANINGS: Final = {
     "accuracy": "share of the pictures whose answer is right.",
     "exit gap": "accuracy that the full network has more, on the same pictures, in percentage "
     "points; below 0 the early exits are right more often. Its interval is paired.",
-    "MACs": "mean multiply-accumulates of a picture as a share of the full network's; heads and "
-    "the difficulty estimator count.",
+    "MACs": "mean multiply-accumulates of a picture as a share of the full network's; heads count, "
+    "and so does the difficulty estimator for a method that reads difficulty.",
     "time": "wall clock of a picture, everything included; a dash where a method was not run.",
     "disagreement": "share of the pictures answered unlike the full network, right or wrong.",
     "average exit depth": "mean of (exit + 1) / exits; 1 where every picture runs to the end.",

@@ -31,9 +31,9 @@ def spent(controller: Controller, policy: Policy, costs: Costs, num_exits: int) 
     difficulty do not.
     """
     watched = [policy.watches(k) for k in range(num_exits - 1)]
-    blind = isinstance(controller, FixedController) and not getattr(policy, "beta", 0.0)
-    unpaid = costs.estimator if blind else 0.0
-    return [float(cost - unpaid) / costs.plain() for cost in costs.up_to_exit(watched)]
+    looks = policy.reads_difficulty or not isinstance(controller, FixedController)
+    paid = costs.paid(reads_difficulty=looks)
+    return [float(cost) / costs.plain() for cost in paid.up_to_exit(watched)]
 
 
 def play(
