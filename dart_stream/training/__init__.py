@@ -5,6 +5,7 @@ from dart_stream.training.events import EpochRecord, Remark, StepProgress, Train
 from dart_stream.training.finish import FinishedModel, Origin, finish_model
 from dart_stream.training.loop import Trainer
 from dart_stream.training.recipe import Recipe, load_recipe
+from dart_stream.training.teacher import Teacher
 
 __all__ = [
     "EpochRecord",
@@ -14,6 +15,7 @@ __all__ = [
     "Recipe",
     "Remark",
     "StepProgress",
+    "Teacher",
     "Trainer",
     "TrainingEvent",
     "finish_model",

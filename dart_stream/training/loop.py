@@ -30,6 +30,7 @@ from dart_stream.training.moving_average import moving_average
 from dart_stream.training.optimizers import Optimizers
 from dart_stream.training.recipe import Recipe
 from dart_stream.training.schedule import rate_factor
+from dart_stream.training.teacher import Teacher
 from dart_stream.training.training_log import TrainingLog
 
 CHECKPOINT_EVERY_S = 60.0
@@ -50,6 +51,7 @@ class Trainer:
         directory: of the training's own files.
         class_weights: factor on the loss of each class (`dart_stream.data.class_weights` for
             classes of unlike sizes), or None for equal ones.
+        teacher: whose answers the last exit learns beside the labels, or None.
         checkpoint_every_s: seconds of work that a kill may cost at most.
 
     Raises:
@@ -66,6 +68,7 @@ class Trainer:
         directory: Path,
         *,
         class_weights: Sequence[float] | None = None,
+        teacher: Teacher | None = None,
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)
@@ -78,6 +81,7 @@ class Trainer:
         self._contents = [_fingerprint(part) for part in (train, validation)]
         self._class_weights = None if class_weights is None else list(class_weights)
         self._checkpoint_every_s = checkpoint_every_s
+        self._teacher = teacher
         self._batches = TrainingBatches(train, recipe, self.normalise)
         self._averaged = moving_average(network, recipe.ema_decay)
         self._optimizers = Optimizers(network, recipe)
@@ -150,7 +154,8 @@ class Trainer:
         self._optimizers.set_rate(self._rate_factor(step))
         with self._arithmetic():
             logits = self.network(images)
-        loss = self._loss(logits, targets, epoch)
+            taught = None if self._teacher is None else self._teacher(images, self.normalise)
+        loss = self._loss(logits, targets, epoch, taught)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizers.step()
         self._averaged.update_parameters(self.network)
@@ -226,6 +231,7 @@ class Trainer:
             "pictures": self._contents,
             "normalisation": [list(self.normalise.mean), list(self.normalise.std)],
             "class_weights": self._class_weights,
+            "teacher": None if self._teacher is None else self._teacher.fingerprint(),
         }
 
 

@@ -2,8 +2,9 @@
 
 Reference: DART Eq. 18: L = sum_i w_i CE_i + lambda L_policy.
 Differs from the paper: early exits are also drawn to the last exit's answer (distillation), since
-what an early exit must not do is disagree with full depth; L_policy is not defined there, ours is
-the expected cost below, and lambda is 0 by default; the first epochs may train the backbone alone.
+what an early exit must not do is disagree with full depth, and the last one to a teacher's, if
+there is one; L_policy is not defined there, ours is the expected cost below, and lambda is 0 by
+default; the first epochs may train the backbone alone.
 """
 
 from collections.abc import Sequence
@@ -52,17 +53,20 @@ class JointLoss:
                 f"got {len(self._weights)}"
             )
 
-    def __call__(self, logits: list[Tensor], targets: Targets, epoch: int) -> Tensor:
+    def __call__(
+        self, logits: list[Tensor], targets: Targets, epoch: int, taught: Tensor | None = None
+    ) -> Tensor:
         """Return a scalar.
 
         Args:
             logits: one [N, classes] per exit, the last from full depth.
             targets: of N pictures.
             epoch: counted from 0; it decides which exits count.
+            taught: a teacher's logits, [N, classes], if there is one.
         """
         logits = [exit_logits.float() for exit_logits in logits]
         weights = exit_weights_at(epoch, self._weights, self._recipe)
-        total = weights[-1] * self._label_loss(logits[-1], targets)
+        total = weights[-1] * self._last_loss(logits[-1], targets, taught)
         for weight, exit_logits in zip(weights[:-1], logits[:-1], strict=True):
             if weight:
                 total = total + weight * self._early_loss(exit_logits, logits[-1], targets)
@@ -70,6 +74,13 @@ class JointLoss:
         if penalty and epoch >= self._recipe.backbone_epochs:
             total = total + penalty * expected_cost(logits, self._cost_fractions)
         return total
+
+    def _last_loss(self, logits: Tensor, targets: Targets, taught: Tensor | None) -> Tensor:
+        loss = self._label_loss(logits, targets)
+        if taught is None:
+            return loss
+        distance = distillation_loss(logits, taught, self._recipe.teacher_temperature)
+        return torch.lerp(loss, distance, self._recipe.teacher_share)
 
     def _label_loss(self, logits: Tensor, targets: Targets) -> Tensor:
         loss = self._cross_entropy(logits, targets.labels)

@@ -51,6 +51,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         distillation: share of each early exit's loss that is distance to the last exit's answer
             instead of distance to the label.
         distillation_temperature: softens both answers of the distillation.
+        teacher_share: share of the last exit's loss that is distance to the answer of a teacher, if
+            there is one (`train --teacher`), instead of distance to the label.
+        teacher_temperature: softens both answers there.
         policy_penalty: lambda of Eq. 18, see `losses.expected_cost`; joint phase only.
         ema_decay: per step, of the averaged weights that are validated and shipped.
         shift: largest random translation in pixels.
@@ -91,6 +94,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     label_smoothing: Share = 0.1
     distillation: Annotated[float, Meta(ge=0, le=1)] = 0.5
     distillation_temperature: Positive = 2.0
+    teacher_share: Annotated[float, Meta(ge=0, le=1)] = 0.7
+    teacher_temperature: Positive = 2.0
     policy_penalty: NotNegative = 0.0
     ema_decay: Share = 0.998
     shift: Pixels = 4

@@ -13,7 +13,7 @@ from pipeline.clips import cache_folder
 if TYPE_CHECKING:
     from dart_stream.data import Dataset, Pictures
     from dart_stream.models import MultiExitNetwork
-    from dart_stream.training import FinishedModel, LabelledImages, Recipe, Trainer
+    from dart_stream.training import FinishedModel, LabelledImages, Recipe, Teacher, Trainer
     from pipeline.cli.train_data import TrainingData
     from pipeline.cli.train_progress import TrainProgress
     from pipeline.cli.train_recipe import ChosenRecipe
@@ -49,6 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pretrained", action="store_true", help="begin with the weights of torchvision or timm"
+    )
+    parser.add_argument(
+        "--teacher",
+        metavar="M",
+        help="model whose answers to the same pictures are learned, too: zoo name or directory",
     )
     parser.add_argument("--seed", metavar="N", type=int, help="instead of the recipe's")
     parser.add_argument(
@@ -144,6 +149,7 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
         input_size=args.input_size and tuple(args.input_size), seed=args.seed
     )
     network = _network(args, chosen.recipe, dataset)  # what it refuses is refused before decoding
+    teacher = _teacher(args, chosen.recipe, dataset)
     splits = load_splits(dataset, chosen.recipe, progress)
     chosen = scaled(chosen, len(splits["train"]), args.epochs)
     data = divide(splits, chosen.recipe, progress.line)
@@ -155,7 +161,7 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
         command=_command(args),
     )
     with training_lock(args.out / "training"):
-        trainer = _trainer(args.out, network, chosen, data, progress)
+        trainer = _trainer(args.out, network, chosen, data, progress, teacher=teacher)
         trainer.run(progress.trained)
         progress.line("choosing temperatures and thresholds on validation, then measuring")
         finished = finish_model(args.out, trainer, origin, dataset.classes, data.test)
@@ -179,12 +185,23 @@ def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> 
     )
 
 
+def _teacher(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "Teacher | None":
+    from dart_stream.model_dir import resolve
+    from dart_stream.training import Teacher
+
+    if args.teacher is None:
+        return None
+    return Teacher.load(resolve(args.teacher), dataset.classes, recipe.input_size)
+
+
 def _trainer(
     out: Path,
     network: "MultiExitNetwork",
     chosen: "ChosenRecipe",
     data: "TrainingData",
     progress: "TrainProgress",
+    *,
+    teacher: "Teacher | None",
 ) -> "Trainer":
     from dart_stream.training import Trainer
 
@@ -196,6 +213,7 @@ def _trainer(
         _labelled(data.validation),
         out / "training",
         class_weights=data.class_weights,
+        teacher=teacher,
     )
     progress.line(
         f"recipe: {chosen.origin}, {recipe.epochs} epochs of {trainer.steps_per_epoch} steps of "
@@ -232,6 +250,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--input-size", *map(str, args.input_size)]
     if args.pretrained:
         words += ["--pretrained"]
+    if args.teacher is not None:
+        words += ["--teacher", Path(args.teacher).name]
     if args.seed is not None:
         words += ["--seed", str(args.seed)]
     return shlex.join([*words, "--out", args.out.name])

@@ -100,6 +100,21 @@ def test_description_names_no_folder_of_this_machine(run, data, tmp_path):
     )
 
 
+def test_a_teacher_is_named_and_must_know_the_same_pictures(run, data, tmp_path):
+    run("--epochs", "1")
+    (tmp_path / "model").rename(tmp_path / "wise")
+    run("--epochs", "1", "--teacher", tmp_path / "wise")
+    command = read_info(tmp_path / "model").figures["conditions"]["command"]
+    assert "--teacher wise" in command
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(ModelError, match=r"teacher model: expected the student's input size, 8"):
+        run("--teacher", tmp_path / "wise", "--input-size", "8", "12")
+    shutil.copytree(data / "train", tmp_path / "fewer" / "train")
+    shutil.rmtree(tmp_path / "fewer" / "train" / "red")
+    with pytest.raises(ModelError, match=r"expected the student's classes, blue, green, got blue"):
+        run("--teacher", tmp_path / "wise", source=tmp_path / "fewer")
+
+
 def test_damaged_pictures_are_named(run, data, tmp_path, capsys):
     shutil.copytree(data, tmp_path / "copy")
     (tmp_path / "copy" / "train" / "red" / "x.png").write_bytes(b"hello")
