@@ -71,7 +71,9 @@ class Cut:
 
     __slots__ = ("captured_mono_ns", "corrupt", "crops", "header", "skipped")
 
-    def __init__(self, frame: Frame, regions: list[RegionHeader], crops: bytes) -> None:
+    def __init__(
+        self, frame: Frame, regions: list[RegionHeader], crops: bytes, segment: int
+    ) -> None:
         self.captured_mono_ns = frame.captured_mono_ns
         self.skipped, self.corrupt = frame.skipped, frame.corrupt
         self.crops = crops
@@ -82,6 +84,7 @@ class Cut:
             frame.captured_mono_ns,
             frame.decode_ms,
             regions,
+            segment,
         )
 
 
@@ -97,6 +100,8 @@ class _ReaderLoop:
         shift = spec.source.perturb
         self._perturbation = None if shift is None else Perturbation.parse(shift)
         self._regions_cut = spec.regions_before
+        self._segment = spec.segment
+        self._size: tuple[int, int] | None = None
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
@@ -203,7 +208,14 @@ class _ReaderLoop:
             crops = self._perturbation.apply(crops, self._regions_cut, key)
         self._regions_cut += len(regions)
         headers = [_header(region) for region in regions]
-        return Cut(frame, headers, crops.tobytes())
+        return Cut(frame, headers, crops.tobytes(), self._segment_of(frame))
+
+    def _segment_of(self, frame: Frame) -> int:
+        """Pictures of another size begin a new stretch."""
+        size = (frame.width, frame.height)
+        self._segment += self._size is not None and size != self._size
+        self._size = size
+        return self._segment
 
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:
