@@ -28,6 +28,7 @@ from pipeline.regions import FoundRegion, build_region_finder
 from pipeline.regions.crop import Cropper
 from pipeline.specs import ReaderSpec
 from pipeline.stages.reader import FrameBuffer
+from pipeline.stages.segments import Segments
 from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
@@ -100,8 +101,7 @@ class _ReaderLoop:
         shift = spec.source.perturb
         self._perturbation = None if shift is None else Perturbation.parse(shift)
         self._regions_cut = spec.regions_before
-        self._segment = spec.segment
-        self._size: tuple[int, int] | None = None
+        self._segments = Segments(spec.segment, has_one_size=self._reader.has_one_size)
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
@@ -208,14 +208,8 @@ class _ReaderLoop:
             crops = self._perturbation.apply(crops, self._regions_cut, key)
         self._regions_cut += len(regions)
         headers = [_header(region) for region in regions]
-        return Cut(frame, headers, crops.tobytes(), self._segment_of(frame))
-
-    def _segment_of(self, frame: Frame) -> int:
-        """Pictures of another size begin a new stretch."""
-        size = (frame.width, frame.height)
-        self._segment += self._size is not None and size != self._size
-        self._size = size
-        return self._segment
+        segment = self._segments.of(frame.part, (frame.width, frame.height))
+        return Cut(frame, headers, crops.tobytes(), segment)
 
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:
