@@ -1,5 +1,7 @@
 """Model directories: `model.json`, `model.safetensors`, `policy.json` and the card `README.md`.
 
+`calibration.safetensors` beside them has a module of its own, `dart_stream.model_calibration`.
+
 Importing this module and reading a description needs no torch; only `load_network` and the writing
 of weights do. Nothing that is read is ever executed: weights are safetensors, the rest is JSON.
 """
@@ -14,6 +16,8 @@ import msgspec
 
 from dart_stream.difficulty import DifficultyTables
 from dart_stream.errors import ModelError
+from dart_stream.exit_table import ExitTable
+from dart_stream.model_calibration import CALIBRATION, require_fit, write_calibration
 from dart_stream.model_card import model_card
 from dart_stream.model_info import (
     FORMAT_VERSION,
@@ -134,6 +138,7 @@ def write_model_dir(
     info: ModelInfo,
     state: "Mapping[str, Tensor]",
     policy: Mapping[str, Any] | None,
+    calibration: ExitTable | None = None,
 ) -> None:
     """Write the files of a model; `model.json` goes first and comes last.
 
@@ -146,10 +151,11 @@ def write_model_dir(
         info: the description.
         state: weights by name; stored as `dart_stream.model_weights.stored_state` rounds them.
         policy: body of `policy.json`, or None for a model without one.
+        calibration: its answers to held-out pictures, or None for a model that cannot adapt.
 
     Raises:
-        ModelError: a weight is not finite in half precision, another number is not finite, or
-            there is no such family.
+        ModelError: a weight is not finite in half precision, another number is not finite, there
+            is no such family, or the calibration is another model's.
     """
     from safetensors.torch import save
 
@@ -160,6 +166,8 @@ def write_model_dir(
     config = full_config(family, info.architecture.config)
     info = msgspec.structs.replace(info, architecture=Architecture(family, config))
     info_path, policy_path = directory / _INFO, directory / _POLICY
+    if calibration is not None:
+        require_fit(calibration, info, directory / CALIBRATION)
     weights = save(stored_state(state))
     described = _json(info_path, msgspec.to_builtins(info))
     chosen = None if policy is None else _json(policy_path, policy)
@@ -171,6 +179,10 @@ def write_model_dir(
         policy_path.unlink(missing_ok=True)
     else:
         _replace(policy_path, chosen)
+    if calibration is None:
+        (directory / CALIBRATION).unlink(missing_ok=True)
+    else:
+        write_calibration(calibration, directory)
     _replace(directory / CARD, card)
     _replace(info_path, described)
 

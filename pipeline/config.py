@@ -66,6 +66,8 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     """Seconds after which a waiting frame of a live source is dropped."""
     perturb: str | None = None
     """A scripted shift, in regions: `clean:4000,gaussian_noise@3:4000`."""
+    always_full: bool = False
+    """Every region runs to full depth, and adaptation does not look at it."""
     reader: str | None = None
     """Import path `package.module:Class` of a `pipeline.readers.Reader` of one's own."""
     options: dict[str, Any] = {}
@@ -93,6 +95,21 @@ class PolicyConfig(Config, frozen=True, kw_only=True):
     """One per early exit, in (0, 1); null disables that exit."""
     sensitivity: Annotated[float, Meta(ge=0)] | None = None
     """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
+    max_disagreement: Annotated[float, Meta(gt=0, lt=1)] = 0.02
+    """Share of answers that may differ from the full network's, which adaptation keeps to."""
+
+
+class AdaptationConfig(Config, frozen=True, kw_only=True):
+    """How a policy of mode `dart` is kept right while the world changes."""
+
+    enabled: bool = True
+    """Only for mode `dart` with the model's own thresholds, and a model with
+    `calibration.safetensors`; other runs keep the policy they begin with."""
+    audit_rate: Annotated[float, Meta(gt=0, le=1)] = 0.03
+    """Share of regions that run to full depth to see whether an early answer would have differed;
+    more while something is suspected."""
+    state: str | None = None
+    """File that carries what was learned from one run to the next. Default: the run's own."""
 
 
 class JsonlSinkConfig(Config, frozen=True, kw_only=True, tag="jsonl"):
@@ -147,6 +164,7 @@ class PipelineConfig(Config, frozen=True, kw_only=True):
     sources: dict[str, SourceConfig]
     model: ModelConfig = ModelConfig()
     policy: PolicyConfig = PolicyConfig()
+    adaptation: AdaptationConfig = AdaptationConfig()
     sinks: list[SinkConfig] = msgspec.field(default_factory=lambda: [JsonlSinkConfig()])
     monitor: MonitorConfig = MonitorConfig()
     runtime: RuntimeConfig = RuntimeConfig()

@@ -62,6 +62,9 @@ class FrameHeader(msgspec.Struct, frozen=True, array_like=True):
     captured_mono_ns: int
     decode_ms: float
     regions: list[RegionHeader]
+    segment: int = 0
+    """Number of the unbroken stretch of its source: grows when a camera is opened anew or its
+    pictures change their size."""
 
 
 class Frames(Message, frozen=True):
@@ -103,8 +106,14 @@ class RegionResult(msgspec.Struct, frozen=True, array_like=True):
     exit: int
     difficulty: float
     macs: int
-    full_label_id: int | None = None
-    full_confidence: float | None = None
+    first_label_id: int | None = None
+    """Exit 0's answer; None unless the worker was asked to observe."""
+    first_confidence: float | None = None
+    parts: tuple[float, float, float] | None = None
+    """Raw edge density, variance and gradient, each in [0, 1]; likewise."""
+    exit_label_ids: list[int] = []
+    """Every exit's answer, if it ran to full depth on purpose; the last is full depth."""
+    exit_confidences: list[float] = []
 
 
 class BatchDone(Message, frozen=True):

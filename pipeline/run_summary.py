@@ -45,6 +45,26 @@ class WorkerSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cpu_s: float
 
 
+class Disagreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Share of answers that differ from full depth, as the evidence at the end of the run has it.
+
+    Both shares are null where everything ran to full depth. "estimate" is of audits alone; at home
+    calibration pictures count among them.
+    """
+
+    estimate: float | None
+    upper: float | None
+    """Bound at `confidence`."""
+    audits: int
+    confidence: float
+    window: int
+    """Regions since the evidence began."""
+    valid_since: int
+    """Region at which it began, counted over all sources."""
+    at_home: bool
+    """Calibration pictures count as audits."""
+
+
 class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A run in figures; null is "not measured"."""
 
@@ -57,11 +77,13 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     macs_fraction: float | None
     average_exit_depth: float | None
     compute_savings_ratio: float | None
-    disagreement: dict[str, Any] | None
+    disagreement: Disagreement | None
+    """Null for a run that did not adapt, or whose adapter failed."""
     energy_j: float | None
     power_w: float | None
     power_source: str | None
     policy_versions: list[int]
+    """Those in force, in order; the last 1,000."""
     alarms: list[str]
     restarts: int
     refused_messages: int
@@ -69,6 +91,7 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: dict[str, WorkerSummary]
     model: str
     policy: dict[str, Any]
+    """The last one."""
     cpu_s: dict[str, float]
     host: dict[str, Any]
     versions: dict[str, str | None]

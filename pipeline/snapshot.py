@@ -70,6 +70,51 @@ class PolicySnap(Snap, frozen=True, kw_only=True):
     version: int
     kind: str
     thresholds: list[float | None]
+    coefficients: list[list[float]] = []
+    """Per class and early exit, in logits; positive asks for more confidence. Empty means 0."""
+
+
+class AdaptationSnap(Snap, frozen=True, kw_only=True):
+    """What adaptation knows; None in the snapshot of a run that keeps its policy."""
+
+    frozen: str | None = None
+    """Why the policy does not change any more; the rest is then unknown."""
+    epsilon: float
+    """Limit on the share of answers that differ from full depth."""
+    confidence: float
+    """Of `upper`."""
+    estimate: float | None = None
+    """Share of answers that differ; None at full depth."""
+    upper: float | None = None
+    """Its upper bound."""
+    audits: int = 0
+    """Scenes that both come from; with calibration pictures `at_home`."""
+    valid_since: int = 0
+    """Region at which this evidence begins, counted over all sources."""
+    window: int = 0
+    """Regions since then."""
+    at_home: bool = False
+    """The stream looks like the calibration pictures, and they count as audits."""
+    full_depth: bool = False
+    """A burst: everything runs to full depth."""
+    audit_rate: float = 0.0
+    """Of the next region, in [0, 1]."""
+    rung: int = -1
+    """In use, from safe to aggressive; -1 is full depth."""
+    rungs: int = 0
+    released: int = 0
+    """Rungs that evidence allows."""
+    exit_gap: float | None = None
+    """Share of recent audits whose early answer was another: accuracy lost by leaving early is no
+    more."""
+    backbone_drop: float = 0.0
+    """Accuracy that full depth itself seems to have lost since calibration."""
+    repeats: float = 0.0
+    """Share of recent regions that show what the one before showed."""
+    acceptance: list[float | None] = []
+    """Per class, share of audits sure enough to teach."""
+    alarms: int = 0
+    last_alarm: str | None = None
 
 
 class PowerSnap(Snap, frozen=True, kw_only=True):
@@ -114,5 +159,6 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     alarms: list[str]
     log: list[str]
     """Last lines of the log."""
+    adaptation: AdaptationSnap | None = None
     cpu_s: dict[str, float] = {}
     """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""

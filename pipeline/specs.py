@@ -39,6 +39,8 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     """Regions accepted before, so that a scripted shift goes on where it was."""
     counters: Counters = Counters()
     """The account at the resume point."""
+    segment: int = 0
+    """Number of the first unbroken stretch."""
 
 
 class WorkerSpec(Spec, frozen=True, kw_only=True):
@@ -46,6 +48,8 @@ class WorkerSpec(Spec, frozen=True, kw_only=True):
 
     model: ModelConfig
     threads: int
+    observes: bool = False
+    """Say of every region what adaptation needs to know, not its answer alone."""
 
 
 class SinkSpec(Spec, frozen=True, kw_only=True):

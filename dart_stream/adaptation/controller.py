@@ -45,6 +45,17 @@ class Controller(ABC):
     def update(self, observation: Observation) -> None:
         """Learn from one finished region, in the order in which they finish."""
 
+    def reset(self, words: str) -> None:
+        """Take what follows for another stream than what came before.
+
+        Somebody else knows: a camera was cut, opened anew, or shows another size. Who holds no
+        evidence has nothing to forget and does nothing.
+
+        Args:
+            words: why, for a person.
+        """
+        del words
+
     @abstractmethod
     def to_state(self) -> dict[str, Any]:
         """Return all that `from_state` needs: dicts, lists, strings and numbers."""

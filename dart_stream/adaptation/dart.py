@@ -75,6 +75,21 @@ class DartController(Controller):
         """The last ones; `figures` counts all."""
         return tuple(self._memory.alarms)
 
+    @property
+    def regions(self) -> int:
+        """Regions that it was told of, those of a restored state included."""
+        return self._memory.regions
+
+    @property
+    def rungs(self) -> int:
+        """Length of the ladder."""
+        return len(self._terms.plan.ladder)
+
+    @property
+    def num_alarms(self) -> int:
+        """All of them, so far."""
+        return self._memory.alarms_so_far
+
     def update(self, observation: Observation) -> None:
         """Learn from one region."""
         memory, settings = self._memory, self._terms.settings
@@ -94,6 +109,11 @@ class DartController(Controller):
             self._watch(observation)
         if memory.regions % _CHECKED_EVERY == 0:
             self._check_promise()
+
+    def reset(self, words: str) -> None:
+        """Begin a burst; it may end at home, since a break says nothing about the pictures."""
+        self._alarm("source", words)
+        self._memory.may_return = self._terms.settings.home
 
     def to_state(self) -> dict[str, Any]:
         """Return all that is remembered."""

@@ -9,6 +9,7 @@ from dart_stream.policies.patience import PatiencePolicy
 from dart_stream.policies.policy import ExitObservation, Policy
 from dart_stream.policies.registry import POLICY_KINDS, policy_from_dict
 from dart_stream.policies.replay import replay
+from dart_stream.policies.watching_first import WatchingFirst
 
 __all__ = [
     "POLICY_KINDS",
@@ -20,6 +21,7 @@ __all__ = [
     "FullDepthPolicy",
     "PatiencePolicy",
     "Policy",
+    "WatchingFirst",
     "policy_from_dict",
     "replay",
 ]

@@ -19,7 +19,12 @@ from dart_stream.calibration import calibrated_probabilities
 from dart_stream.costs import costs_of
 from dart_stream.data import Pictures
 from dart_stream.data.augment import Normalisation
-from dart_stream.difficulty import DifficultyTables, fit_difficulty
+from dart_stream.difficulty import (
+    DifficultyTables,
+    difficulty_parts,
+    fit_difficulty,
+    paper_difficulty_of_parts,
+)
 from dart_stream.exit_table import ExitTable
 from dart_stream.metrics import exit_shares, wilson_interval
 from dart_stream.model_dir import (
@@ -110,7 +115,7 @@ def finish_model(
         reported = _answers(network, trainer.normalise, part)
         figures["test"] = _figures(reported, _table(info, reported, part, "test"), policy)
     info = msgspec.structs.replace(info, figures=figures)
-    write_model_dir(directory, info, network.state_dict(), chosen)
+    write_model_dir(directory, info, network.state_dict(), chosen, table)
     shares = figures["validation"]["policy"]["exits"]
     rare = [index for index, share in enumerate(shares) if share < MIN_EXIT_SHARE]
     return FinishedModel(info, chosen, rare)
@@ -135,11 +140,14 @@ def _choose(info: ModelInfo, table: ExitTable, seed: int) -> tuple[DartPolicy, d
 
 def _table(info: ModelInfo, answers: ExitAnswers, part: LabelledImages, source: str) -> ExitTable:
     assert info.difficulty is not None, "a trained model has its tables"
+    parts = difficulty_parts(part.images.numpy())
     return ExitTable(
         logits=np.ascontiguousarray(answers.logits.transpose(1, 0, 2)),
         temperatures=tuple(info.temperatures),
         labels=answers.labels,
-        difficulty=DifficultyTables.from_dict(info.difficulty).score(part.images.numpy()),
+        difficulty=DifficultyTables.from_dict(info.difficulty).score_parts(parts),
+        alpha=paper_difficulty_of_parts(parts),
+        parts=parts,
         macs=costs_of(info.macs, info.input_size),
         classes=tuple(info.classes),
         source=source,

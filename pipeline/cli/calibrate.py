@@ -70,7 +70,8 @@ def execute(args: argparse.Namespace) -> int:
         made = recalibrate(subject.info, table, objective, halves, on_step=progress.line)
     facts = selection_facts(objective, table.take(halves.selection), table.source)
     network = load_network(resolve(args.model), subject.info)
-    write_model_dir(args.out, made.info, network.state_dict(), made.chosen.to_dict(facts))
+    policy = made.chosen.to_dict(facts)
+    write_model_dir(args.out, made.info, network.state_dict(), policy, made.table)
     print_choice(args.out, made)
     return 0
 

@@ -36,7 +36,11 @@ class Frame(ABC):
         captured_at_ns: Wall clock, UTC, when the frame left the decoder.
         captured_mono_ns: Monotonic clock of the same moment; comparable between processes.
         decode_ms: Time the decoder took for it.
+        part: Another number than that of the frame before says that the camera was cut: another
+            file of several, say. Adaptation then begins its evidence anew.
     """
+
+    part: int = 0
 
     index: int
     pts_s: float
@@ -70,6 +74,8 @@ class Reader(ABC):
 
     live: bool = False
     """A live source goes on while nobody reads; a file waits."""
+    has_one_size: bool = True
+    """Pictures of another size show that the camera was changed."""
 
     def __init__(self, uri: str, config: SourceConfig) -> None:
         self.uri = uri

@@ -29,6 +29,8 @@ class _Position:
     thinner: Thinner
     entry: int = 0
     """Files played before, all passes counted."""
+    part: int = 0
+    """Number of the file; 0 where one file goes round and round."""
     index: int = 0
     """Number of the next picture."""
     offset_s: float = 0.0
@@ -74,6 +76,7 @@ class FileReader(Reader):
         locations = self._locations()
         shown_before = 0
         while position.entry < len(locations) * passes(self.config):
+            position.part = position.entry if len(locations) > 1 else 0
             yield from self._play(locations[position.entry % len(locations)], position)
             position.entry += 1
             if position.entry % len(locations) == 0:
@@ -124,6 +127,7 @@ class FileReader(Reader):
                 frame = VideoFrame(picture.frame, index, pts_s, self._converter)
                 frame.decode_ms = picture.decode_ms
                 frame.skipped, frame.corrupt = self.skipped, self.corrupt
+                frame.part = position.part
                 yield frame
 
     def _note(self, trouble: str | None) -> None:

@@ -30,6 +30,8 @@ class ImagesOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ImagesReader(Reader):
     """Plays all pictures below a folder in natural order (`2.png` before `10.png`)."""
 
+    has_one_size = False
+
     def __init__(self, uri: str, config: SourceConfig) -> None:
         super().__init__(uri, config)
         self.folder = Path(unquote(uri.removeprefix("images://"))).expanduser()

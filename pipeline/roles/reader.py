@@ -28,6 +28,7 @@ from pipeline.regions import FoundRegion, build_region_finder
 from pipeline.regions.crop import Cropper
 from pipeline.specs import ReaderSpec
 from pipeline.stages.reader import FrameBuffer
+from pipeline.stages.segments import Segments
 from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
@@ -71,7 +72,9 @@ class Cut:
 
     __slots__ = ("captured_mono_ns", "corrupt", "crops", "header", "skipped")
 
-    def __init__(self, frame: Frame, regions: list[RegionHeader], crops: bytes) -> None:
+    def __init__(
+        self, frame: Frame, regions: list[RegionHeader], crops: bytes, segment: int
+    ) -> None:
         self.captured_mono_ns = frame.captured_mono_ns
         self.skipped, self.corrupt = frame.skipped, frame.corrupt
         self.crops = crops
@@ -82,6 +85,7 @@ class Cut:
             frame.captured_mono_ns,
             frame.decode_ms,
             regions,
+            segment,
         )
 
 
@@ -97,6 +101,7 @@ class _ReaderLoop:
         shift = spec.source.perturb
         self._perturbation = None if shift is None else Perturbation.parse(shift)
         self._regions_cut = spec.regions_before
+        self._segments = Segments(spec.segment, has_one_size=self._reader.has_one_size)
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
@@ -203,7 +208,8 @@ class _ReaderLoop:
             crops = self._perturbation.apply(crops, self._regions_cut, key)
         self._regions_cut += len(regions)
         headers = [_header(region) for region in regions]
-        return Cut(frame, headers, crops.tobytes())
+        segment = self._segments.of(frame.part, (frame.width, frame.height))
+        return Cut(frame, headers, crops.tobytes(), segment)
 
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:

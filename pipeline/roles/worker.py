@@ -4,17 +4,22 @@ import logging
 import os
 import threading
 import time
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from dart_stream.difficulty import DifficultyTables, paper_difficulty
+from dart_stream.difficulty import (
+    DifficultyTables,
+    difficulty_parts,
+    paper_difficulty_of_parts,
+)
 from dart_stream.engine import Engine, ExitDecisions, staged_model
 from dart_stream.engine.tracing_guard import running, tracing
 from dart_stream.errors import DartStreamError
 from dart_stream.model_dir import load_network, read_info, resolve
-from dart_stream.policies import Policy, policy_from_dict
+from dart_stream.policies import Policy, WatchingFirst, policy_from_dict
 from pipeline.errors import PeerError
 from pipeline.messages import (
     Batch,
@@ -29,6 +34,8 @@ from pipeline.specs import WorkerSpec
 from pipeline.transport import Context, Link
 
 _WARM_BATCHES = (1, 2, 3, 4, 6, 8)
+_POLICIES_KEPT = 8
+"""Two batches wait at most, so that three could be named."""
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +97,7 @@ class Classifier:
             if self._info.difficulty is None
             else DifficultyTables.from_dict(self._info.difficulty)
         )
+        self._observes = spec.observes
         self._policies: dict[int, Policy] = {}
         # The first pass at a batch size compiles kernels: better now than in a frame's latency.
         self.engine.warm_up(_WARM_BATCHES)
@@ -99,7 +107,12 @@ class Classifier:
         policy = policy_from_dict(
             message.body, num_exits=self._info.num_exits, num_classes=len(self._info.classes)
         )
-        self._policies[message.version] = policy.with_version(message.version)
+        policy = policy.with_version(message.version)
+        if self._observes:
+            policy = WatchingFirst(inner=policy, version=policy.version)
+        self._policies[message.version] = policy
+        while len(self._policies) > _POLICIES_KEPT:
+            del self._policies[next(iter(self._policies))]
 
     def answer(self, batch: Batch, blob: bytes) -> BatchDone:
         """Classify a batch.
@@ -112,11 +125,12 @@ class Classifier:
             raise PeerError(f"batch {batch.batch}: policy {batch.policy_version} was never sent")
         images = self._images(batch, blob)
         begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
-        difficulty = self.difficulty(images, policy)
+        parts = difficulty_parts(images)
+        difficulty = self.difficulty(parts, policy)
         audit = np.zeros(batch.regions, dtype=np.bool_)
         audit[batch.audit] = True
         decisions = self.engine.run(images, difficulty, policy, audit if batch.audit else None)
-        results = _results(decisions, difficulty)
+        results = _results(decisions, difficulty, parts if self._observes else None)
         return BatchDone(
             batch.batch,
             results,
@@ -124,11 +138,11 @@ class Classifier:
             cpu_ms=(time.process_time() - begin_cpu_s) * 1e3,
         )
 
-    def difficulty(self, images: NDArray[np.uint8], policy: Policy) -> NDArray[np.float32]:
-        """Difficulty of each picture, in the mode that the policy decides with."""
+    def difficulty(self, parts: NDArray[np.float32], policy: Policy) -> NDArray[np.float32]:
+        """Difficulty (n,) of pictures with these parts (n, 3), in the policy's mode."""
         if policy.difficulty_mode == "paper" or self._tables is None:
-            return paper_difficulty(images)
-        return self._tables.score(images)
+            return paper_difficulty_of_parts(parts)
+        return self._tables.score_parts(parts)
 
     def _images(self, batch: Batch, blob: bytes) -> NDArray[np.uint8]:
         height, width = self._info.input_size
@@ -138,20 +152,29 @@ class Classifier:
         return np.frombuffer(blob, dtype=np.uint8).reshape(batch.regions, height, width, 3)
 
 
-def _results(decisions: ExitDecisions, difficulty: NDArray[np.float32]) -> list[RegionResult]:
-    rows = zip(
+def _results(
+    decisions: ExitDecisions,
+    difficulty: NDArray[np.float32],
+    parts: NDArray[np.float32] | None,
+) -> list[RegionResult]:
+    columns: list[list[Any]] = [
         decisions.label_id.tolist(),
         decisions.confidence.tolist(),
         decisions.exit.tolist(),
         difficulty.tolist(),
         decisions.cost_macs.tolist(),
-        strict=True,
-    )
-    results = [RegionResult(*row) for row in rows]
+    ]
+    if parts is not None:
+        columns.append(decisions.exit_label_id[:, 0].tolist())
+        columns.append(decisions.exit_confidence[:, 0].tolist())
+        columns.append(
+            [(edges, variance, gradient) for edges, variance, gradient in parts.tolist()]
+        )
+    results = [RegionResult(*row) for row in zip(*columns, strict=True)]
     for number in np.flatnonzero(decisions.audited).tolist():
         results[number] = msgspec.structs.replace(
             results[number],
-            full_label_id=int(decisions.full_label_id[number]),
-            full_confidence=float(decisions.full_confidence[number]),
+            exit_label_ids=decisions.exit_label_id[number].tolist(),
+            exit_confidences=decisions.exit_confidence[number].tolist(),
         )
     return results

@@ -4,6 +4,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from dart_stream.adaptation import DartController
+from dart_stream.errors import DataError
+from dart_stream.exit_table import ExitTable
+from dart_stream.model_calibration import CALIBRATION, read_calibration
 from dart_stream.model_dir import ModelInfo, read_info, read_policy, resolve
 from dart_stream.policies import Policy, policy_from_dict
 from pipeline.config import (
@@ -19,7 +23,7 @@ from pipeline.perturb import Perturbation
 from pipeline.readers import check_source, open_reader
 from pipeline.regions import build_region_finder
 from pipeline.sinks import Sink
-from pipeline.stages.hub import HubPlan
+from pipeline.stages.hub import Adapter, AdapterSettings, HubPlan
 
 _PAPER_SENSITIVITY = 0.3
 _CREDITS = 8
@@ -32,6 +36,16 @@ should advance together.
 
 
 @dataclass(frozen=True, slots=True)
+class Adaptation:
+    """How a run adapts, or why it does not."""
+
+    settings: AdapterSettings | None = None
+    controller: DartController | None = None
+    refusal: str | None = None
+    """In one line, where the user might expect it; None if they have switched it off."""
+
+
+@dataclass(frozen=True, slots=True)
 class RunPlan:
     """A checked configuration with its model and policy."""
 
@@ -40,6 +54,20 @@ class RunPlan:
     policy: Policy
     worker_threads: int
     decode_threads: int
+    adaptation: Adaptation = Adaptation()
+
+    def adapter(self) -> Adapter | None:
+        """A fresh adapter; None for a run that keeps its policy."""
+        settings, controller = self.adaptation.settings, self.adaptation.controller
+        if settings is None or controller is None:
+            return None
+        return Adapter(
+            controller,
+            settings,
+            sources=list(self.config.sources),
+            num_exits=self.model.num_exits,
+            full_macs=self.full_macs,
+        )
 
     @property
     def sink_names(self) -> list[str]:
@@ -73,6 +101,9 @@ class RunPlan:
             max_batch=runtime.max_batch,
             credits_of=_credits_of(self.config),
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
+            always_full=frozenset(
+                name for name, source in self.config.sources.items() if source.always_full
+            ),
         )
 
 
@@ -94,6 +125,9 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     directory = resolve(config.model.name)
     model = read_info(directory)
     policy = build_policy(config.policy, model, read_policy(directory))
+    adaptation = plan_adaptation(config, model, read_calibration(directory, model))
+    if adaptation.controller is not None:
+        policy = adaptation.controller.policy.with_version(1)
     cores = os.cpu_count() or 1
     spare = max(1, cores - len(config.sources)) // config.runtime.workers
     return RunPlan(
@@ -102,7 +136,33 @@ def plan_run(config: PipelineConfig) -> RunPlan:
         policy=policy,
         worker_threads=config.model.threads or max(1, spare),
         decode_threads=max(1, cores // (len(config.sources) + config.runtime.workers)),
+        adaptation=adaptation,
     )
+
+
+def plan_adaptation(
+    config: PipelineConfig, model: ModelInfo, calibration: ExitTable | None
+) -> Adaptation:
+    """Make the controller, or say in a line why there is none."""
+    policy = config.policy
+    if not config.adaptation.enabled or policy.mode != "dart":
+        return Adaptation()
+    if policy.thresholds is not None or policy.sensitivity is not None:
+        return Adaptation(refusal="no adaptation: the policy's own numbers are configured")
+    if calibration is None:
+        return Adaptation(
+            refusal=f"no adaptation: model {model.name!r} has no {CALIBRATION}; "
+            "`calibrate` writes one"
+        )
+    settings = AdapterSettings(
+        epsilon=policy.max_disagreement,
+        audit_rate=config.adaptation.audit_rate,
+        seed=config.seed,
+    )
+    try:
+        return Adaptation(settings, settings.controller(calibration))
+    except DataError as error:
+        return Adaptation(refusal=f"no adaptation: {error}")
 
 
 def build_policy(config: PolicyConfig, model: ModelInfo, stored: dict[str, Any] | None) -> Policy:

@@ -15,6 +15,7 @@ from pipeline.config_file import check_config
 from pipeline.errors import ConfigError
 from pipeline.redact import redact
 from pipeline.snapshot import Snapshot
+from pipeline.stages.hub import Adapter
 
 TELEMETRY = "telemetry.mpk"
 RESOLVED = "config.resolved.yaml"
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 class Recording:
-    """Appends records to `telemetry.mpk`: every policy, batch and snapshot.
+    """Appends records to `telemetry.mpk`: every policy, batch, audit and snapshot.
 
     A disk that is full ends the recording, not the run.
     """
@@ -35,6 +36,10 @@ class Recording:
     def policy(self, version: int, body: dict[str, Any]) -> None:
         """A policy that is now in force."""
         self.note({"kind": "policy", "version": version, "body": body})
+
+    def adapter(self, adapter: Adapter) -> None:
+        """Where adaptation begins; what it sees and does follows, so that it can be recomputed."""
+        self.note({"kind": "adapter", "state": adapter.to_state()})
 
     def snapshot(self, snapshot: Snapshot) -> None:
         """The state of the run."""

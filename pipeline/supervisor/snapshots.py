@@ -8,13 +8,13 @@ from pipeline.perturb import Perturbation
 from pipeline.redact import redact
 from pipeline.snapshot import (
     Ledger,
-    PolicySnap,
     PowerSnap,
     Snapshot,
     SourceSnap,
     WorkerSnap,
 )
 from pipeline.stages.hub import Hub, SourceTrack, WorkerTrack
+from pipeline.supervisor.adaptation_snap import adaptation_snap, policy_snap
 from pipeline.supervisor.plan import RunPlan
 
 _WINDOW_S = 5.0
@@ -82,11 +82,7 @@ class SnapshotMaker:
                 self._worker(worker, state.worker_states.get(worker.name, "starting"), now_s)
                 for worker in self._hub.workers.values()
             ],
-            policy=PolicySnap(
-                version=self._plan.policy.version,
-                kind=self._plan.policy.kind,
-                thresholds=list(self._plan.policy.to_dict().get("thresholds", [])),
-            ),
+            policy=policy_snap(self._hub),
             fps=self._rate("frames", now_s, total.processed),
             regions_per_s=self._rate("regions", now_s, statistics.regions),
             regions=statistics.regions,
@@ -101,6 +97,7 @@ class SnapshotMaker:
             restarts=state.restarts,
             alarms=state.alarms,
             log=state.log,
+            adaptation=adaptation_snap(self._hub.adapter),
             cpu_s=state.cpu_s,
         )
 

@@ -50,6 +50,7 @@ class SpecFactory:
                 **base,
                 model=self._model(),
                 threads=self._plan.worker_threads,
+                observes=self._hub.adapter is not None,
             )
         if role == "sink":
             return SinkSpec(
@@ -80,6 +81,8 @@ class SpecFactory:
             resume_frame=None if point is None else point.frame,
             resume_pts_s=0.0 if point is None else point.pts_s,
             regions_before=source.regions_accepted,
+            # A camera that is opened again may look elsewhere.
+            segment=source.segment + (is_live and point is not None),
             # What a recorded source dropped since, its next reader meets again and counts.
             counters=source.counters if is_live else source.accepted_counters,
         )

@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.snapshot import PowerSnap
 from pipeline.stages.hub import Hub, SourceTrack
+from pipeline.supervisor.adaptation_snap import adaptation_snap
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.snapshots import RunState, total_ledger
 
@@ -48,9 +49,9 @@ def make_summary(
         "macs_fraction": None if fraction is None else round(fraction, 6),
         "average_exit_depth": None if depth is None else round(depth, 6),
         "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
-        "disagreement": None,
+        "disagreement": _disagreement(hub),
         **_power(state.power),
-        "policy_versions": [plan.policy.version],
+        "policy_versions": list(hub.policy_versions),
         "alarms": state.alarms,
         "restarts": state.restarts,
         "refused_messages": state.refused_messages,
@@ -69,7 +70,7 @@ def make_summary(
             for worker in hub.workers.values()
         },
         "model": plan.model.name,
-        "policy": plan.policy.to_dict(),
+        "policy": hub.policy.body,
         "cpu_s": {stage: round(seconds, 2) for stage, seconds in cpu_s.items()},
         "host": {
             "system": platform.system(),
@@ -78,6 +79,21 @@ def make_summary(
             "python": platform.python_version(),
         },
         "versions": {name: _version(name) for name in _PACKAGES},
+    }
+
+
+def _disagreement(hub: Hub) -> dict[str, Any] | None:
+    snap = adaptation_snap(hub.adapter)
+    if snap is None or snap.frozen is not None:
+        return None
+    return {
+        "estimate": None if snap.estimate is None else round(snap.estimate, 6),
+        "upper": None if snap.upper is None else round(snap.upper, 6),
+        "audits": snap.audits,
+        "confidence": snap.confidence,
+        "window": snap.window,
+        "valid_since": snap.valid_since,
+        "at_home": snap.at_home,
     }
 
 

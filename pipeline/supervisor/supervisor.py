@@ -12,7 +12,8 @@ from pipeline.errors import PeerError, StageError
 from pipeline.power import PowerMeter
 from pipeline.snapshot import PowerSnap, Snapshot
 from pipeline.specs import AnySpec
-from pipeline.stages.hub import Action, Alarm, Hub, Kill, Note, Send
+from pipeline.stages.hub import Action, Alarm, Hub, Kill, NewPolicy, Note, Send
+from pipeline.supervisor.adapter_keeper import AdapterKeeper
 from pipeline.supervisor.children import Child, ChildProcess, ChildThread
 from pipeline.supervisor.crew import Crew
 from pipeline.supervisor.out_lock import OutLock
@@ -77,9 +78,10 @@ class Supervisor:
         self._out_lock = OutLock(out, timeout_s=_OUT_TIMEOUT_S)
         self._log = RunLog(out / "run.log", echo=not screen)
         self._handler = StageHandler(self._log)
-        self.hub = Hub(plan.hub_plan())
+        self.hub = Hub(plan.hub_plan(), plan.adapter())
         if resume:
             apply_progress(self.hub, plan, out)
+        self._keeper = AdapterKeeper(self.hub, out, plan.config.adaptation.state)
         self._interrupts = 0
         self._draining_since_s: float | None = None
         self._error: str | None = None
@@ -130,6 +132,7 @@ class Supervisor:
         if now_s >= self._due_s["publish"]:
             self._due_s["publish"] = now_s + _PUBLISH_INTERVAL_S
             self._publish()
+            self._keeper.save_if_due(now_s)
         self._watch_interrupts(now_s)
 
     def _take_messages(self) -> None:
@@ -170,6 +173,15 @@ class Supervisor:
                     self._alarm(text)
                 case Note(body):
                     self._recording.note(body)
+                case NewPolicy(version, body):
+                    self._put_in_force(version, body)
+
+    def _put_in_force(self, version: int, body: dict[str, Any]) -> None:
+        """Make a policy known to disk; it is sent to workers after this."""
+        if self.hub.adapter is not None:
+            self._keeper.number(version)
+        self._recording.policy(version, body)
+        self._recording.flush()
 
     def _alarm(self, text: str) -> None:
         log.warning("%s", text)
@@ -207,7 +219,10 @@ class Supervisor:
         )
         self._socket = HubSocket(self._context, hub_endpoint, telemetry)
         self._recording = Recording(self._out)
-        self._recording.policy(self._plan.policy.version, self._plan.policy.to_dict())
+        restored = self._keeper.restore()
+        if self.hub.adapter is not None:
+            self._recording.adapter(self.hub.adapter)
+        self._put_in_force(self.hub.policy.version, self.hub.policy.body)
         self._power = PowerMeter()
         self._power_snap = PowerSnap()
         self._snapshots = SnapshotMaker(self._plan, self.hub, self._out.name)
@@ -234,6 +249,9 @@ class Supervisor:
             self._plan.model.name,
             self._out,
         )
+        for words in (self._plan.adaptation.refusal, restored):
+            if words is not None:
+                log.info("%s", words)
 
     def _begin(self, spec: AnySpec) -> Child:
         if self._runtime.type == "threads":
@@ -244,6 +262,7 @@ class Supervisor:
         end_s = time.monotonic()
         self._error = self._error or self._crew.given_up
         self._state = "done"
+        self._keeper.save()
         self._publish()
         self._crew.dismiss(at_once=self._interrupts > 1 or self._error is not None)
         self._crew.read_all_logs()

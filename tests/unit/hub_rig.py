@@ -25,20 +25,23 @@ CROP = 12
 class Rig:
     """A hub with children that do as they are told."""
 
-    def __init__(self, sources=("a",), workers=("0",), sinks=("s",), **options):
+    def __init__(self, sources=("a",), workers=("0",), sinks=("s",), adapter=None, **options):
+        usual = {
+            "labels": ["cat", "dog"],
+            "num_exits": 3,
+            "full_macs": 100,
+            "crop_bytes": CROP,
+            "policy_version": 1,
+            "policy_body": {"kind": "full"},
+        }
         self.hub = Hub(
             HubPlan(
                 sources=list(sources),
                 workers=list(workers),
                 sinks=list(sinks),
-                labels=["cat", "dog"],
-                num_exits=3,
-                full_macs=100,
-                crop_bytes=CROP,
-                policy_version=1,
-                policy_body={"kind": "full"},
-                **options,
-            )
+                **(usual | options),
+            ),
+            adapter,
         )
         self.now = 0
         self.inbox: dict[str, deque] = {}
@@ -74,7 +77,7 @@ class Rig:
         self.inbox[peer] = deque(a for a in box if not isinstance(a.message, kind))
         return found
 
-    def frame(self, source="a", regions=1, number=None, dropped=None, peer=None):
+    def frame(self, source="a", regions=1, number=None, dropped=None, peer=None, segment=0):
         number = self.sent_frames[source] if number is None else number
         self.sent_frames[source] = number + 1
         dropped = dropped or {}
@@ -86,6 +89,7 @@ class Rig:
             captured_mono_ns=self.now,
             decode_ms=1.0,
             regions=[RegionHeader((0, 0, 4, 4))] * regions,
+            segment=segment,
         )
         message = Frames(source, [header], Counters(captured, dropped))
         self.say(peer or f"reader/{source}#0", message, bytes([number % 256]) * (CROP * regions))

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from dart_stream.difficulty import DifficultyTables
+from dart_stream.model_calibration import read_calibration
 from dart_stream.model_dir import load_network, read_info, read_policy, resolve
 from dart_stream.policies import policy_from_dict
 from pipeline.cli.main import main
@@ -52,6 +53,9 @@ def test_on_pictures_it_writes_a_model_with_a_certificate(pictures, names, tmp_p
     assert policy["certificate"]["exit_gap"] is not None
     assert policy["selection"]["n"] == 60
     assert policy["selection"]["cost_share"] <= 0.6
+    held_out = read_calibration(out, info)
+    assert len(held_out) == len(held_out.labels) == 120
+    assert held_out.parts is not None
     printed = capsys.readouterr().out
     assert "certified on the other 60 pictures" in printed
     assert f"--set model.name={out}" in printed
@@ -72,6 +76,8 @@ def test_footage_needs_no_labels(tmp_path, capsys):
     assert calibrate("--source", source, "--out", str(out)) == 0
     policy = read_policy(out)
     assert policy["certificate"]["n"] == 60
+    held_out = read_calibration(out, read_info(out))
+    assert (len(held_out), held_out.labels) == (120, None)
     assert policy["certificate"]["exit_gap"] is None
     assert policy["certificate"]["disagreement"]["upper"] <= 0.05
     assert read_info(out).temperatures == read_info(resolve("default")).temperatures

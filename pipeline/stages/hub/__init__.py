@@ -1,17 +1,21 @@
 """The hub: one object that holds credits, order, ledger and redelivery of a run."""
 
-from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
+from pipeline.stages.hub.actions import Action, Alarm, Kill, NewPolicy, Note, Send
+from pipeline.stages.hub.adapter import Adapter, AdapterSettings
 from pipeline.stages.hub.hub import Hub, HubPlan, Loss
 from pipeline.stages.hub.source import SourceTrack
 from pipeline.stages.hub.worker import WorkerTrack
 
 __all__ = [
     "Action",
+    "Adapter",
+    "AdapterSettings",
     "Alarm",
     "Hub",
     "HubPlan",
     "Kill",
     "Loss",
+    "NewPolicy",
     "Note",
     "Send",
     "SourceTrack",

@@ -37,4 +37,12 @@ class Note:
     body: dict[str, Any]
 
 
-Action = Send | Kill | Alarm | Note
+@dataclass(frozen=True, slots=True)
+class NewPolicy:
+    """A policy is in force from here on; its number must outlive the run before it is named."""
+
+    version: int
+    body: dict[str, Any]
+
+
+Action = Send | Kill | Alarm | Note | NewPolicy

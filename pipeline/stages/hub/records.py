@@ -27,10 +27,10 @@ def region_record(
     frame = task.frame.header
     region = frame.regions[task.number]
     full_depth = None
-    if result.full_label_id is not None and result.full_confidence is not None:
+    if result.exit_label_ids:
         full_depth = {
-            "label_id": result.full_label_id,
-            "confidence": round(result.full_confidence, 6),
+            "label_id": result.exit_label_ids[-1],
+            "confidence": round(result.exit_confidences[-1], 6),
         }
     return {
         "schema": SCHEMA_VERSION,

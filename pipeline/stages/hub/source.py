@@ -63,6 +63,8 @@ class SourceTrack:
     resumed_frames: int = 0
     """Of `processed`, those of an earlier session."""
     regions_accepted: int = 0
+    segment: int = 0
+    """Of the last accepted frame."""
     window: deque[PendingFrame] = field(default_factory=deque)
     waiting: deque[RegionTask] = field(default_factory=deque)
     processed: int = 0
@@ -138,6 +140,7 @@ class SourceTrack:
         self.waiting.extend(RegionTask(frame, number) for number in range(count))
         self.last_accepted = ResumePoint(header.frame, header.pts_s)
         self.regions_accepted += count
+        self.segment = header.segment
 
     def release(self) -> list[PendingFrame]:
         """Frames that are done and whose turn it is; their credits fall due."""

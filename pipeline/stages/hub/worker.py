@@ -17,6 +17,10 @@ class Dispatched:
     policy_version: int
     tasks: list[RegionTask]
     sent_ns: int
+    audits: frozenset[int] = frozenset()
+    """Positions that are audited."""
+    probability: float = 0.0
+    """Of the coin that chose them."""
 
 
 @dataclass(slots=True)

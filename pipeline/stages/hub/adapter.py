@@ -1,0 +1,231 @@
+"""Adaptation in the hub: draws audits, is told of every answer, numbers policies, never fails.
+
+No I/O and no clock. What it learns from is what it notes for the recording, in the same order, so
+that whoever feeds the notes to another adapter of the same kind gets the same policies.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from dart_stream.adaptation import DartController, DartSettings, Start, dart_controller
+from dart_stream.errors import DartStreamError, DataError
+from dart_stream.exit_table import ExitTable
+from dart_stream.policies import Policy
+from pipeline.messages import RegionResult
+from pipeline.stages.hub.coin import coin
+from pipeline.stages.hub.seen import Seen
+
+STATE_VERSION: Final = 1
+MAX_RECORDED_BYTES: Final = 256 << 20
+"""Observations of some six million regions; what comes later is acted on and not recorded."""
+
+
+class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a controller was made with: another one cannot go on from its state.
+
+    Attributes:
+        epsilon: largest share of answers that may differ from full depth.
+        delta: chance of ever releasing a policy above it.
+        audit_rate: probability of an audit while nothing is suspected.
+        seed: of coins and of the controller's own choices.
+    """
+
+    epsilon: float
+    delta: float = 0.05
+    audit_rate: float = 0.03
+    seed: int = 0
+
+    def controller(self, calibration: ExitTable) -> DartController:
+        """Make the controller.
+
+        Raises:
+            DataError: the calibration table cannot serve.
+        """
+        start = Start(
+            calibration=calibration,
+            costs=calibration.macs,
+            epsilon=self.epsilon,
+            delta=self.delta,
+            seed=self.seed,
+        )
+        return dart_controller("dart", DartSettings(audit_probability=self.audit_rate), start)
+
+
+class Adapter:
+    """A controller among sources, coins and errors.
+
+    Args:
+        controller: fresh.
+        settings: that it was made with.
+        sources: names, in the order of the configuration.
+        num_exits: of the model.
+        full_macs: of the plain network.
+    """
+
+    def __init__(
+        self,
+        controller: DartController,
+        settings: AdapterSettings,
+        *,
+        sources: Sequence[str],
+        num_exits: int,
+        full_macs: int,
+    ) -> None:
+        self.settings = settings
+        self.failure: str | None = None
+        """Why the policy is frozen."""
+        self.notes: list[dict[str, Any]] = []
+        """For the recording; taken by the hub."""
+        self.words: list[str] = []
+        """New alarms; taken by the hub."""
+        self._controller = controller
+        self._sources = list(sources)
+        self._numbers = {name: number for number, name in enumerate(sources)}
+        self._num_exits, self._full_macs = num_exits, full_macs
+        self._segments: dict[str, int] = {}
+        self._policy = controller.policy
+        self._alarms_told = controller.num_alarms
+        self._recorded_bytes = 0
+
+    @property
+    def policy(self) -> Policy:
+        """In force from now on; a new object when it changes. An error leaves the last one."""
+        return self._policy
+
+    @property
+    def forces_full_depth(self) -> bool:
+        """Every region is an audit."""
+        return self.failure is None and self._controller.forces_full_depth
+
+    @property
+    def controller(self) -> DartController | None:
+        """For figures; None once the policy is frozen."""
+        return None if self.failure is not None else self._controller
+
+    @property
+    def probability(self) -> float:
+        """Of the coin of the next batch: 1 in a burst, 0 once the policy is frozen."""
+        if self.failure is not None:
+            return 0.0
+        return 1.0 if self._controller.forces_full_depth else self._controller.audit_probability
+
+    def draws(self, source: str, frame: int, region: int, probability: float) -> bool:
+        """Whether a region is audited. The coin sees its name only."""
+        if probability >= 1.0:
+            return True
+        return coin(self.settings.seed, source, frame, region) < probability
+
+    def take(
+        self,
+        answers: Sequence[tuple[str, int, RegionResult]],
+        *,
+        probability: float,
+        time_ms: float,
+    ) -> None:
+        """Learn from a batch, in its order.
+
+        Args:
+            answers: source, segment of the source, and answer of each region.
+            probability: of the coin when the batch was sent.
+            time_ms: one region took on average.
+        """
+        if self.failure is not None or not answers:
+            return
+        self._protected(lambda: self._take(answers, probability, time_ms))
+
+    def replay(self, note: Mapping[str, Any]) -> None:
+        """Do what a recorded note says was done. Other notes are passed over."""
+        if note["kind"] == "seen":
+            self._protected(lambda: self._learn(Seen.from_note(dict(note))))
+        elif note["kind"] == "reset":
+            self._protected(lambda: self._reset(note["words"]))
+
+    def to_state(self) -> dict[str, Any] | None:
+        """All that `restore` needs, in plain values; None once the policy is frozen."""
+        states: list[dict[str, Any]] = []
+        if self.failure is None:
+            self._protected(lambda: states.append(self._controller.to_state()))
+        if not states:
+            return None
+        return {
+            "state_version": STATE_VERSION,
+            "settings": msgspec.to_builtins(self.settings),
+            "controller": states[0],
+        }
+
+    def restore(self, state: Any) -> None:
+        """Go on where a state was taken.
+
+        Raises:
+            DataError: it is damaged, or of another model or configuration; nothing has changed.
+        """
+        if not isinstance(state, Mapping) or state.get("state_version") != STATE_VERSION:
+            raise DataError(f"adapter state: expected one of version {STATE_VERSION}")
+        settings = msgspec.to_builtins(self.settings)
+        if state.get("settings") != settings:
+            raise DataError(
+                f"adapter state: expected settings {settings}, got {state.get('settings')}"
+            )
+        self._controller = self._controller.from_state(state.get("controller", {}))
+        self._policy = self._controller.policy
+        self._alarms_told = self._controller.num_alarms
+
+    def _take(
+        self, answers: Sequence[tuple[str, int, RegionResult]], probability: float, time_ms: float
+    ) -> None:
+        for source in self._broken({source: segment for source, segment, _ in answers}):
+            words = f"source {source}: its pictures come from a new connection or in another size"
+            self.notes.append({"kind": "reset", "source": source, "words": words})
+            self._reset(words)
+        rows = [(self._numbers[source], result) for source, _, result in answers]
+        seen = Seen.of(rows, probability=probability, time_ms=time_ms, full_macs=self._full_macs)
+        self._record(seen)
+        self._learn(seen)
+
+    def _broken(self, segments: Mapping[str, int]) -> list[str]:
+        """Sources that have begun a new segment; the first one of all is none."""
+        broken = []
+        for source, segment in segments.items():
+            known = self._segments.setdefault(source, segment)
+            if segment > known:
+                self._segments[source] = segment
+                broken.append(source)
+        return broken
+
+    def _record(self, seen: Seen) -> None:
+        self._recorded_bytes += seen.size
+        if self._recorded_bytes <= MAX_RECORDED_BYTES:
+            self.notes.append(seen.to_note())
+        elif self._recorded_bytes - seen.size <= MAX_RECORDED_BYTES:
+            self.notes.append({"kind": "seen_end"})
+
+    def _learn(self, seen: Seen) -> None:
+        for observation in seen.observations(self._sources, self._num_exits):
+            self._controller.update(observation)
+        self._tell_alarms()
+
+    def _reset(self, words: str) -> None:
+        self._controller.reset(words)
+        self._tell_alarms()
+
+    def _tell_alarms(self) -> None:
+        controller = self._controller
+        count = controller.num_alarms - self._alarms_told
+        if count:
+            self._alarms_told += count
+            self.words += [
+                f"adaptation: {alarm.kind}: {alarm.words} (region {alarm.at})"
+                for alarm in controller.alarms[-count:]
+            ]
+
+    def _protected(self, step: Callable[[], None]) -> None:
+        """The stream goes on whatever happens here."""
+        try:
+            step()
+            self._policy = self._controller.policy
+        except Exception as error:  # noqa: BLE001  # a fault here must not cost a frame
+            kind = "" if isinstance(error, DartStreamError) else f"{type(error).__name__}: "
+            self.failure = f"{kind}{error}"
+            self.words.append(f"adaptation: {self.failure}; the policy stays as it is from here on")

@@ -1,0 +1,49 @@
+"""From the adapter to what monitors draw and the summary says."""
+
+from pipeline.snapshot import AdaptationSnap, PolicySnap
+from pipeline.stages.hub import Adapter, Hub
+
+
+def policy_snap(hub: Hub) -> PolicySnap:
+    """The policy in force."""
+    body = hub.policy.body
+    return PolicySnap(
+        version=hub.policy.version,
+        kind=str(body["kind"]),
+        thresholds=list(body.get("thresholds", [])),
+        coefficients=[list(row) for row in body.get("coefficients", [])],
+    )
+
+
+def adaptation_snap(adapter: Adapter | None) -> AdaptationSnap | None:
+    """What it knows now; None without one."""
+    if adapter is None:
+        return None
+    settings, controller = adapter.settings, adapter.controller
+    if controller is None:
+        return AdaptationSnap(
+            frozen=adapter.failure, epsilon=settings.epsilon, confidence=1 - settings.delta
+        )
+    figures, agreement = controller.figures, controller.window.overall().agreement
+    alarms = controller.alarms
+    return AdaptationSnap(
+        epsilon=settings.epsilon,
+        confidence=1 - settings.delta,
+        estimate=figures.disagreement,
+        upper=figures.upper,
+        audits=figures.audits,
+        valid_since=figures.valid_since,
+        window=controller.regions - figures.valid_since,
+        at_home=figures.at_home,
+        full_depth=adapter.forces_full_depth,
+        audit_rate=adapter.probability,
+        rung=figures.rung,
+        rungs=controller.rungs,
+        released=figures.released,
+        exit_gap=None if agreement is None else 1 - agreement,
+        backbone_drop=figures.backbone_drop,
+        repeats=figures.repeats,
+        acceptance=list(figures.acceptance),
+        alarms=figures.alarms,
+        last_alarm=f"{alarms[-1].kind}: {alarms[-1].words}" if alarms else None,
+    )

@@ -1,0 +1,100 @@
+"""What adaptation leaves on disk: its state every minute, and the number of the policy in force."""
+
+import logging
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from dart_stream.errors import DataError
+from pipeline.stages.hub import Hub
+
+STATE: Final = "adapter.mpk"
+NUMBER: Final = "policy_version"
+SAVE_INTERVAL_S: Final = 60.0
+MAX_STATE_BYTES: Final = 64 << 20
+
+log = logging.getLogger(__name__)
+
+
+class AdapterKeeper:
+    """Saves and restores the adapter of a hub; does nothing for a hub without one.
+
+    Args:
+        hub: Whose adapter it is.
+        out: Folder of the run.
+        state: File that outlives the run; None keeps it in `out`.
+    """
+
+    def __init__(self, hub: Hub, out: Path, state: str | None) -> None:
+        self._hub = hub
+        self._number = out / NUMBER
+        self._state = out / STATE if state is None else Path(state)
+        self._saved_s: float | None = None
+        self._is_broken = False
+
+    def restore(self) -> str | None:
+        """Go on where an earlier run or part of this one stopped; returns what a log may say."""
+        adapter = self._hub.adapter
+        if adapter is None:
+            return None
+        words = None
+        if self._state.exists():
+            try:
+                adapter.restore(_read(self._state))
+                words = f"adaptation goes on from {self._state}"
+            except DataError as error:
+                words = f"adaptation begins afresh: {self._state}: {error}"
+        self._hub.begin_policies(_last_number(self._number) + 1)
+        return words
+
+    def number(self, version: int) -> None:
+        """Remember the number of a policy before anybody names it."""
+        self._write(self._number, f"{version}\n".encode())
+
+    def save_if_due(self, now_s: float) -> None:
+        """Save once a minute.
+
+        Args:
+            now_s: Any clock that only goes forward.
+        """
+        if self._saved_s is None:
+            self._saved_s = now_s
+        if now_s - self._saved_s >= SAVE_INTERVAL_S:
+            self._saved_s = now_s
+            self.save()
+
+    def save(self) -> None:
+        """Write the state, whole or not at all; a frozen adapter's last sound one stays."""
+        state = None if self._hub.adapter is None else self._hub.adapter.to_state()
+        if state is not None:
+            self._write(self._state, msgspec.msgpack.encode(state))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        partial = path.with_name(f"{path.name}.partial")
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        except OSError as error:
+            if not self._is_broken:
+                log.warning("%s: %s; adaptation goes on unsaved", path, error.strerror)
+            self._is_broken = True
+
+
+def _read(path: Path) -> Any:
+    try:
+        if path.stat().st_size > MAX_STATE_BYTES:
+            raise DataError(f"expected at most {MAX_STATE_BYTES} bytes")
+        return msgspec.msgpack.decode(path.read_bytes())
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise DataError(f"expected MessagePack: {error}") from error
+
+
+def _last_number(path: Path) -> int:
+    """0 if there was none."""
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):
+        return 0

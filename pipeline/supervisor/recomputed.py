@@ -1,0 +1,60 @@
+"""From a recording to the policies that its adapter made: the same, bit for bit."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from pipeline.stages.hub import Adapter
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """Bodies of policies in order.
+
+    Attributes:
+        recorded: as the run named them.
+        again: as they come out now.
+        is_whole: the recording holds all that the adapter has seen.
+    """
+
+    recorded: list[dict[str, Any]] = field(default_factory=list)
+    again: list[dict[str, Any]] = field(default_factory=list)
+    is_whole: bool = True
+
+
+def read_telemetry(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the records of `telemetry.mpk`; half a one at its end is left out."""
+    with path.open("rb") as stream:
+        yield from msgpack.Unpacker(stream, raw=False)
+
+
+def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) -> Recomputed:
+    """Feed a recording to a new adapter, one for each part of a run that was resumed.
+
+    Args:
+        records: of `telemetry.mpk`.
+        make: a fresh adapter of the same model and configuration.
+
+    Raises:
+        DataError: the model or the configuration is another one.
+    """
+    recorded: list[dict[str, Any]] = []
+    again: list[dict[str, Any]] = []
+    adapter, known, is_whole = None, None, True
+    for note in records:
+        if note["kind"] == "policy":
+            recorded.append(note["body"])
+        elif note["kind"] == "seen_end":
+            is_whole = False
+        elif note["kind"] == "adapter":
+            adapter = make()
+            adapter.restore(note["state"])
+        elif adapter is not None:
+            adapter.replay(note)
+        if adapter is not None and adapter.policy is not known:
+            known = adapter.policy
+            again.append(known.to_dict())
+    return Recomputed(recorded, again, is_whole)

@@ -1,0 +1,193 @@
+"""Whole runs that adapt: the world changes, and so does the policy, number by number."""
+
+import contextlib
+import json
+import signal
+
+import pytest
+
+from pipeline.cli.main import main
+from pipeline.config_file import load_config
+from pipeline.supervisor import plan_run
+from pipeline.supervisor.adapter_keeper import NUMBER, STATE
+from pipeline.supervisor.recomputed import read_telemetry, recompute
+
+WORLD = "synthetic://?frames=1200&width=32&height=32"
+SHIFT = "sources.cam.perturb=clean:300,gaussian_noise@5:500,clean:400"
+FAST = ("model.precision=fp32", "model.device=cpu", "model.threads=1")
+
+
+@pytest.fixture(scope="session")
+def adaptive_model(tiny_model, tmp_path_factory):
+    """The tiny model, calibrated on the clean world."""
+    out = tmp_path_factory.mktemp("adaptive") / "model"
+    source = WORLD.replace("1200", "600")
+    words = ["--model", str(tiny_model), "--source", source, "--out", str(out), "--quiet"]
+    assert main(["calibrate", *words, "--precision", "fp32"]) == 0
+    return out
+
+
+@pytest.fixture
+def adapting(in_threads, adaptive_model):
+    """Run the changing world to its end, in threads."""
+
+    def _run(*settings, source=WORLD):
+        return in_threads({"cam": source}, f"model.name={adaptive_model}", SHIFT, *settings)
+
+    return _run
+
+
+def versions(run):
+    return [record["policy_version"] for record in run.lines if "event" not in record]
+
+
+def notes(run, kind):
+    return [note for note in read_telemetry(run.out / "telemetry.mpk") if note["kind"] == kind]
+
+
+def recomputed(out):
+    plan = load_config(out / "config.resolved.yaml", with_overrides=False).config
+    return recompute(read_telemetry(out / "telemetry.mpk"), plan_run(plan).adapter)
+
+
+def test_policies_change_with_the_world_and_every_result_names_one(adapting):
+    run = adapting()
+    found = versions(run)
+    assert len(found) == 1200
+    assert found == sorted(found)
+    assert len(set(found)) >= 3
+    numbers = run.summary["policy_versions"]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert set(found) <= set(numbers)
+    assert [note["version"] for note in notes(run, "policy")] == numbers
+    assert any(words.startswith("adaptation: ") for words in run.summary["alarms"])
+
+
+def test_audits_stand_in_the_results_and_in_the_recording(adapting):
+    run = adapting()
+    audited = {r["frame"] for r in run.lines if r.get("audited")}
+    assert audited == {r["frame"] for r in run.lines if r.get("full_depth")}
+    assert 0 < len(audited) < 1200
+    recorded = {
+        note["regions"][position][1] for note in notes(run, "batch") for position in note["audits"]
+    }
+    assert recorded == audited
+
+
+def test_the_recording_gives_the_same_policies(adapting):
+    run = adapting()
+    found = recomputed(run.out)
+    assert found.is_whole
+    assert len(found.recorded) >= 3
+    assert found.again == found.recorded
+
+
+def test_the_summary_says_what_the_evidence_is_worth(adapting):
+    summary = adapting().summary
+    disagreement = summary["disagreement"]
+    assert set(disagreement) == {
+        *("estimate", "upper", "audits", "confidence", "window", "valid_since", "at_home")
+    }
+    assert disagreement["confidence"] == 0.95
+    assert 0 <= disagreement["valid_since"] <= 1200
+    assert disagreement["window"] == 1200 - disagreement["valid_since"]
+
+
+def test_snapshots_carry_what_adaptation_knows(adapting):
+    run = adapting()
+    last = notes(run, "snapshot")[-1]["snapshot"]
+    assert last["adaptation"]["epsilon"] == 0.02
+    assert last["adaptation"]["alarms"] == sum("adaptation" in w for w in run.summary["alarms"])
+    assert last["policy"]["version"] == run.summary["policy_versions"][-1]
+
+
+def test_without_adaptation_the_policy_stays(adapting):
+    run = adapting("adaptation.enabled=false")
+    assert set(versions(run)) == {1}
+    assert run.summary["disagreement"] is None
+    assert not any(r.get("audited") for r in run.lines)
+    assert not (run.out / STATE).exists()
+
+
+def test_a_model_without_calibration_runs_and_says_so(in_threads, tiny_model):
+    run = in_threads({"cam": "synthetic://?frames=20"}, "policy.mode=dart")
+    assert set(versions(run)) == {1}
+    assert "no adaptation: model 'tiny' has no calibration.safetensors" in run.log
+
+
+def test_what_was_learned_goes_on_in_the_next_run(adapting, in_threads, adaptive_model, tmp_path):
+    state = f"adaptation.state={tmp_path / 'kept.mpk'}"
+    first = adapting(state)
+    assert (tmp_path / "kept.mpk").exists()
+    again = in_threads(
+        {"cam": "synthetic://?frames=60&width=32&height=32"},
+        f"model.name={adaptive_model}",
+        state,
+        out=tmp_path / "again",
+    )
+    assert "adaptation goes on from" in again.log
+    assert again.summary["policy_versions"][0] == 1
+    assert notes(again, "policy")[0]["body"] == notes(first, "policy")[-1]["body"]
+    other = in_threads(
+        {"cam": "synthetic://?frames=60&width=32&height=32"},
+        f"model.name={adaptive_model}",
+        state,
+        "policy.max_disagreement=0.05",
+        out=tmp_path / "other",
+    )
+    assert "adaptation begins afresh: " in other.log
+
+
+def test_a_fault_in_adaptation_does_not_stop_the_stream(adapting, monkeypatch):
+    from dart_stream.adaptation import DartController
+
+    def fail(controller, observation):
+        raise FloatingPointError("a fault")
+
+    monkeypatch.setattr(DartController, "update", fail)
+    run = adapting()
+    assert run.status == 0
+    assert len(versions(run)) == 1200
+    assert set(versions(run)) == {1}
+    assert sum("the policy stays as it is" in words for words in run.summary["alarms"]) == 1
+    assert run.summary["disagreement"] is None
+
+
+def test_a_source_that_is_always_full_gives_full_depth(adapting):
+    run = adapting("sources.cam.always_full=true")
+    assert {r["exit"] for r in run.lines if "event" not in r} == {2}
+    assert not any(r.get("audited") for r in run.lines)
+
+
+@pytest.mark.processes
+@pytest.mark.torch_process
+def test_in_processes_of_their_own_an_interrupted_run_goes_on_where_it_was(
+    kill_drill, adaptive_model, tmp_path, read
+):
+    out = tmp_path / "out"
+    arguments = ["--source", f"cam={WORLD}", "--out", str(out)]
+    for setting in (f"model.name={adaptive_model}", SHIFT, "sources.cam.realtime=true", *FAST):
+        arguments += ["--set", setting]
+    arguments += ["--set", 'sources.cam.options={"fps": 200}']
+    with contextlib.closing(kill_drill.Run(arguments, out, tmp_path / "t")) as run:
+        run.wait_for_results(600, 60)
+        run.process.send_signal(signal.SIGINT)
+        kill_drill.wait_until(lambda: run.process.poll() is not None, 60, "the end", poll_s=0.01)
+    last = int((out / NUMBER).read_text())
+    seen = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    before = [record["policy_version"] for record in seen if "event" not in record]
+    assert len(set(before)) >= 2
+    with contextlib.closing(kill_drill.Run(["--resume", str(out)], out, tmp_path / "t")) as run:
+        kill_drill.wait_until(lambda: run.process.poll() is not None, 60, "the end", poll_s=0.01)
+    ended = read(out, run.process.returncode)
+    assert ended.status == 0
+    assert "adaptation goes on from" in ended.log
+    assert ended.frames["cam"] == list(range(1200))
+    found = versions(ended)
+    assert found == sorted(found)
+    assert ended.summary["policy_versions"][0] == last + 1
+    again = recomputed(out)
+    assert again.again == again.recorded
+    numbers = [note["version"] for note in notes(ended, "policy")]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert set(found) <= set(numbers)

@@ -1,0 +1,37 @@
+"""Recompute the policies of a run from its recording, and say whether they are the same.
+
+python tools/recompute_policies.py runs/20260101-120000
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline.config_file import load_config
+from pipeline.supervisor import plan_run
+from pipeline.supervisor.recomputed import read_telemetry, recompute
+from pipeline.supervisor.recording import RESOLVED, TELEMETRY
+
+
+def main() -> int:
+    """Compare; 0 if they are the same."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("run", metavar="DIR", type=Path)
+    folder = parser.parse_args().run
+    config = load_config(folder / RESOLVED, with_overrides=False).config
+
+    def make():  # noqa: ANN202
+        adapter = plan_run(config).adapter()
+        if adapter is None:
+            sys.exit(f"{folder}: this run does not adapt")
+        return adapter
+
+    found = recompute(read_telemetry(folder / TELEMETRY), make)
+    same = found.recorded == found.again
+    print(f"{len(found.recorded)} policies recorded, {len(found.again)} recomputed: ", end="")
+    print("the same" if same else "different" if found.is_whole else "the recording is not whole")
+    return 0 if same else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
