@@ -3,7 +3,7 @@
 import math
 from collections import deque
 
-from pipeline.snapshot import Snapshot
+from pipeline.snapshot import AdaptationSnap, Snapshot
 
 
 class History:
@@ -17,6 +17,9 @@ class History:
         self.fps: deque[float | None] = deque(maxlen=length)
         self.latency_p95_ms: deque[float | None] = deque(maxlen=length)
         self.macs_fraction: deque[float | None] = deque(maxlen=length)
+        self.disagreement: deque[float | None] = deque(maxlen=length)
+        self.disagreement_upper: deque[float | None] = deque(maxlen=length)
+        self.adaptation: deque[AdaptationSnap | None] = deque(maxlen=length)
         self.time_s: deque[float] = deque(maxlen=length)
 
     def add(self, snapshot: Snapshot) -> None:
@@ -24,6 +27,10 @@ class History:
         self.fps.append(_known(snapshot.fps))
         self.latency_p95_ms.append(_known(snapshot.latency_ms.p95))
         self.macs_fraction.append(_known(snapshot.recent_macs_fraction))
+        known = snapshot.adaptation
+        self.disagreement.append(None if known is None else _known(known.estimate))
+        self.disagreement_upper.append(None if known is None else _known(known.upper))
+        self.adaptation.append(known)
         self.time_s.append(snapshot.time_s)
 
     @property

@@ -45,6 +45,7 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("latency", _latency(summary.get("latency_ms"))),
         ("exits", _exits(summary.get("exits"))),
         ("compute", _compute(summary.get("macs_fraction"))),
+        ("disagreement", _disagreement(summary.get("disagreement"))),
         ("energy", _energy(summary)),
         ("restarts", _count(summary.get("restarts"))),
         ("alarms", _alarms(summary.get("alarms"))),
@@ -98,6 +99,14 @@ def _compute(macs_fraction: float | None) -> str:
     if macs_fraction is None:
         return NOT_MEASURED
     return f"{percent(macs_fraction, 1)} of full depth, saved {saved(macs_fraction)}"
+
+
+def _disagreement(known: Mapping[str, Any] | None) -> str:
+    """Of the evidence at the end; the answers before it had evidence of their own."""
+    if known is None or known.get("estimate") is None:
+        return NOT_MEASURED
+    bound = f"at most {percent(known.get('upper'), 2)} at {percent(known.get('confidence'))}"
+    return f"{percent(known['estimate'], 2)}, {bound} (scenes {_count(known.get('audits'))})"
 
 
 def _energy(summary: Mapping[str, Any]) -> str:

@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from pipeline.snapshot import Ledger
+from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
 from pipeline.supervisor.run_log import RunLog, StageHandler
-from pipeline.supervisor.snapshots import Rate
+from pipeline.supervisor.snapshots import Rate, class_names
 
 
 def test_a_child_comes_back_so_often_and_no_more():
@@ -103,3 +103,9 @@ def test_figures_without_regions_are_unknown():
     assert statistics.macs_fraction is None
     assert statistics.recent_macs_fraction is None
     assert Ledger() == Ledger(captured=0, processed=0, dropped={}, in_flight=0)
+
+
+def test_a_snapshot_names_classes_unless_there_are_very_many():
+    names = [f"class {i}" for i in range(MAX_CLASS_NAMES)]
+    assert class_names(tuple(names)) == names
+    assert class_names((*names, "one more")) == []

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 from sample_snapshot import sample_snapshot
 
-from pipeline.snapshot import LatencySnap, Ledger, PowerSnap
+from pipeline.snapshot import AdaptationSnap, LatencySnap, Ledger, PowerSnap
 from pipeline.ui.figures import (
     MISSING,
     duration,
@@ -46,6 +46,7 @@ SUMMARY = {
     "latency_ms": {"p50": 12.0, "p95": 23.4, "p99": 41.0},
     "exits": [0.41, 0.22, 0.2, 0.17],
     "macs_fraction": 0.523,
+    "disagreement": {"estimate": 0.0122, "upper": 0.0161, "confidence": 0.95, "audits": 3023},
     "energy_j": 28_800.0,
     "power_w": 38.2,
     "power_source": "NVML + RAPL",
@@ -112,12 +113,22 @@ def test_one_line_adds_drops_restarts_and_alarms_when_there_are_some():
     assert line.isprintable()
 
 
+def test_one_line_says_what_adaptation_knows():
+    known = AdaptationSnap(epsilon=0.02, confidence=0.95, estimate=0.0122, upper=0.0161)
+    line = one_line(msgspec.structs.replace(SNAPSHOT, adaptation=known))
+    assert line.endswith("  policy v1 away  disagree 1.22 % <= 1.61 %")
+    burst = AdaptationSnap(epsilon=0.02, confidence=0.95, full_depth=True)
+    line = one_line(msgspec.structs.replace(SNAPSHOT, adaptation=burst))
+    assert line.endswith("  policy v1 full depth")
+
+
 def test_summary_shows_the_figures_and_every_source():
     text = table(SUMMARY)
     expected = """
         12,000 captured = 11,900 processed + 100 dropped (stale 98, poison 2) + 0 in flight
         exit 0 41.0 %  exit 1 22.0 %  exit 2 20.0 %  full 17.0 %
-        52.3 % of full depth, saved 48 %|28.8 kJ, 38.2 W (NVML + RAPL)|p50 12 ms  p95 23 ms
+        52.3 % of full depth, saved 48 %|1.22 %, at most 1.61 % at 95 % (scenes 3,023)
+        28.8 kJ, 38.2 W (NVML + RAPL)|p50 12 ms  p95 23 ms
         12:34|15.8|front|5,950|lot
     """
     for part in expected.strip().replace("\n", "|").split("|"):
@@ -127,7 +138,7 @@ def test_summary_shows_the_figures_and_every_source():
 
 def test_summary_of_nulls_says_not_measured_and_never_zero():
     text = table({**dict.fromkeys(SUMMARY), "sources": {}})
-    assert text.count("not measured") == 10
+    assert text.count("not measured") == 11
     assert "0" not in text
 
 
