@@ -142,8 +142,9 @@ def _losses(adaptation: AdaptationSnap) -> Text:
 def _classes(snapshot: Snapshot, adaptation: AdaptationSnap) -> Text:
     """How many audits may teach, a column a class, the two classes furthest apart."""
     known = coefficients(snapshot)
-    text = Text(f"{'classes':<{NAME}} ", LABEL)
-    text.append("pseudo-labels ", LABEL).append(f"{percent(accepted(adaptation)):<7}")
+    text = Text.assemble(
+        (f"{'classes':<{NAME}} pseudo-labels ", LABEL), f"{percent(accepted(adaptation)):<7}"
+    )
     if not known:
         return text.append("no coefficient in use", LABEL)
     if len(known) <= _MOST_COLUMNS:

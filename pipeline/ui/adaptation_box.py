@@ -20,9 +20,9 @@ from pipeline.ui.block import Block, grid
 from pipeline.ui.class_bars import class_block
 from pipeline.ui.course import LEGEND, course
 from pipeline.ui.figures import percent, short_count, threshold
-from pipeline.ui.gauge import REACH
+from pipeline.ui.gauge import REACH, gauge_style
 from pipeline.ui.history import History
-from pipeline.ui.theme import LABEL, TREND, WARN, exit_name, exit_style
+from pipeline.ui.theme import LABEL, TREND, exit_name, exit_style
 
 LEAST_ROWS: Final = 4
 FAIR_ROWS: Final = 7
@@ -107,12 +107,16 @@ def _curves(adaptation: AdaptationSnap, history: History, width: int) -> list[Te
     """What was done, and below it what it was done for; the newest at the right end."""
     line = max(width - NAME - _NOTE - 3, 1)
     top = REACH * adaptation.epsilon
+    style = gauge_style(adaptation.estimate, adaptation.upper, adaptation.epsilon)
     note = f"top {percent(top, 1)}"
-    done = course(list(history.adaptation), line)
+    states = list(history.adaptation)
+    uppers = [None if state is None else state.upper for state in states]
+    estimates = [None if state is None else state.estimate for state in states]
+    done = course(states, line)
     return [
         _row("course", Text(" " * (line - done.cell_len)).append_text(done), LEGEND),
-        _curve("bound", history.disagreement_upper, top, line, note, WARN),
-        _curve("estimate", history.disagreement, top, line, note, TREND),
+        _curve("bound", uppers, top, line, note, style),
+        _curve("estimate", estimates, top, line, note, style),
         _curve("compute", history.macs_fraction, 1.0, line, "of full depth, top 100 %", TREND),
     ]
 

@@ -3,6 +3,8 @@
 import math
 from collections import deque
 
+import msgspec
+
 from pipeline.snapshot import AdaptationSnap, Snapshot
 
 
@@ -17,8 +19,6 @@ class History:
         self.fps: deque[float | None] = deque(maxlen=length)
         self.latency_p95_ms: deque[float | None] = deque(maxlen=length)
         self.macs_fraction: deque[float | None] = deque(maxlen=length)
-        self.disagreement: deque[float | None] = deque(maxlen=length)
-        self.disagreement_upper: deque[float | None] = deque(maxlen=length)
         self.adaptation: deque[AdaptationSnap | None] = deque(maxlen=length)
         self.time_s: deque[float] = deque(maxlen=length)
 
@@ -28,9 +28,8 @@ class History:
         self.latency_p95_ms.append(_known(snapshot.latency_ms.p95))
         self.macs_fraction.append(_known(snapshot.recent_macs_fraction))
         known = snapshot.adaptation
-        self.disagreement.append(None if known is None else _known(known.estimate))
-        self.disagreement_upper.append(None if known is None else _known(known.upper))
-        self.adaptation.append(known)
+        # Lists of a thousand classes are not kept six hundred times.
+        self.adaptation.append(known and msgspec.structs.replace(known, acceptance=[]))
         self.time_s.append(snapshot.time_s)
 
     @property

@@ -21,6 +21,8 @@ SIZES = [(80, 24), (110, 40), (160, 50)]
 TINY = [(1, 1), (20, 5), (40, 12), (79, 23), (110, 36), (300, 20), (60, 100), (400, 120)]
 NAMES = ["plane", "car", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 MEANS = [0.02, -0.22, -0.02, 0.23, 0.03, 0.22, 0.08, -0.1, -0.08, -0.15]
+COLUMNS = "38;5;67"
+"""Their colour and nothing else."""
 USUAL = AdaptationSnap(
     epsilon=0.02,
     confidence=0.95,
@@ -237,6 +239,16 @@ def test_of_many_classes_those_moved_most_are_shown():
     assert "class 999" in text
     assert "class 500" not in text
     assert "of 1,000" in text
+
+
+def test_columns_of_classes_are_not_dim():
+    text = draw(adapting(), force_terminal=True, color_system="256")
+    assert f"\x1b[{COLUMNS}m▄▁" in text
+
+
+def test_history_keeps_no_lists_of_classes():
+    assert [state.acceptance for state in history_of(USUAL, USUAL).adaptation] == [[], []]
+    assert list(history_of(None).adaptation) == [None]
 
 
 @pytest.mark.parametrize("make", EDGES)
