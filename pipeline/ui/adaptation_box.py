@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.snapshot import AdaptationSnap, Snapshot
-from pipeline.ui.adaptation import (
+from pipeline.ui.adaptation_lines import (
     NAME,
     alarm_text,
     frozen_text,

@@ -1,7 +1,7 @@
 """The monitor where there is no terminal: plain lines now and then, a table at the end."""
 
 from pipeline.snapshot import AdaptationSnap, PowerSnap, Snapshot
-from pipeline.ui.adaptation import state_name
+from pipeline.ui.adaptation_lines import state_name
 from pipeline.ui.figures import (
     MISSING,
     duration,

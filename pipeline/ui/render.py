@@ -6,8 +6,8 @@ from rich.console import RenderableType
 from rich.layout import Layout
 
 from pipeline.snapshot import Snapshot
-from pipeline.ui.adaptation import compact_block, compact_rows
 from pipeline.ui.adaptation_box import FAIR_ROWS, LEAST_ROWS, adaptation_block, box_rows
+from pipeline.ui.adaptation_lines import compact_block, compact_rows
 from pipeline.ui.block import Block, boxed, plain, ruled, side_by_side
 from pipeline.ui.exits import exits_block
 from pipeline.ui.header import header
