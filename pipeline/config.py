@@ -97,6 +97,8 @@ class PolicyConfig(Config, frozen=True, kw_only=True):
     """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
     max_disagreement: Annotated[float, Meta(gt=0, lt=1)] = 0.02
     """Share of answers that may differ from the full network's, which adaptation keeps to."""
+    always_full: list[str] = []
+    """Classes: a region runs to full depth once an exit answers one of them."""
 
 
 class AdaptationConfig(Config, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
 from dart_stream.model_calibration import CALIBRATION, read_calibration
 from dart_stream.model_dir import ModelInfo, read_info, read_policy, resolve
-from dart_stream.policies import Policy, policy_from_dict
+from dart_stream.policies import Policy, policy_from_dict, with_always_full
 from pipeline.config import (
     CustomSinkConfig,
     JsonlSinkConfig,
@@ -67,6 +67,7 @@ class RunPlan:
             sources=list(self.config.sources),
             num_exits=self.model.num_exits,
             full_macs=self.full_macs,
+            always_full=always_full_classes(self.config.policy, self.model),
         )
 
     @property
@@ -127,7 +128,8 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     policy = build_policy(config.policy, model, read_policy(directory))
     adaptation = plan_adaptation(config, model, read_calibration(directory, model))
     if adaptation.controller is not None:
-        policy = adaptation.controller.policy.with_version(1)
+        classes = always_full_classes(config.policy, model)
+        policy = with_always_full(adaptation.controller.policy, classes).with_version(1)
     cores = os.cpu_count() or 1
     spare = max(1, cores - len(config.sources)) // config.runtime.workers
     return RunPlan(
@@ -173,9 +175,25 @@ def build_policy(config: PolicyConfig, model: ModelInfo, stored: dict[str, Any] 
         PolicyError: The values do not fit the model.
     """
     body = {"kind": "full"} if config.mode == "full" else _threshold_body(config, model, stored)
-    return policy_from_dict(
+    policy = policy_from_dict(
         body, num_exits=model.num_exits, num_classes=len(model.classes), version=1
     )
+    return with_always_full(policy, always_full_classes(config, model))
+
+
+def always_full_classes(config: PolicyConfig, model: ModelInfo) -> tuple[int, ...]:
+    """Numbers of the classes that run to full depth, rising.
+
+    Raises:
+        ConfigError: The model does not know one.
+    """
+    for name in config.always_full:
+        if name not in model.classes:
+            raise ConfigError(
+                f"policy.always_full: expected classes of model {model.name!r}, got {name!r}; "
+                f"it knows {', '.join(model.classes[:20])}"
+            )
+    return tuple(sorted({model.classes.index(name) for name in config.always_full}))
 
 
 def _threshold_body(

@@ -1,6 +1,7 @@
 """The monitor where there is no terminal: plain lines now and then, a table at the end."""
 
 from pipeline.snapshot import PowerSnap, Snapshot
+from pipeline.ui.adaptation import differs
 from pipeline.ui.figures import (
     MISSING,
     duration,
@@ -30,6 +31,9 @@ def one_line(snapshot: Snapshot) -> str:
         f"drops {sum(ledger.dropped.values())}",
         f"power {_power(snapshot.power)}",
     ]
+    if snapshot.adaptation is not None:
+        parts.append(f"policy {snapshot.policy.version}")
+        parts.append(f"differs {differs(snapshot.adaptation)}")
     if snapshot.restarts:
         parts.append(f"restarts {snapshot.restarts}")
     if snapshot.alarms:

@@ -159,6 +159,21 @@ def test_a_source_that_is_always_full_gives_full_depth(adapting):
     assert not any(r.get("audited") for r in run.lines)
 
 
+def test_a_class_that_is_always_full_never_leaves_early(adapting):
+    run = adapting("policy.always_full=[car, van, bus, truck]")
+    assert {r["exit"] for r in run.lines if "event" not in r} == {2}
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(adaptive_model, tmp_path, capsys):
+    words = ["--source", "cam=synthetic://?frames=1", "--out", str(tmp_path / "out")]
+    settings = [f"model.name={adaptive_model}", "policy.always_full=[lorry]"]
+    status = main(["run", *words, *(w for each in settings for w in ("--set", each))])
+    assert status == 2
+    assert "policy.always_full: expected classes of model 'tiny', got 'lorry'" in (
+        capsys.readouterr().err
+    )
+
+
 @pytest.mark.processes
 @pytest.mark.torch_process
 def test_in_processes_of_their_own_an_interrupted_run_goes_on_where_it_was(

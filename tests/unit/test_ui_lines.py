@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 from sample_snapshot import sample_snapshot
 
-from pipeline.snapshot import LatencySnap, Ledger, PowerSnap
+from pipeline.snapshot import AdaptationSnap, LatencySnap, Ledger, PowerSnap
+from pipeline.ui.adaptation import differs
 from pipeline.ui.figures import (
     MISSING,
     duration,
@@ -127,7 +128,7 @@ def test_summary_shows_the_figures_and_every_source():
 
 def test_summary_of_nulls_says_not_measured_and_never_zero():
     text = table({**dict.fromkeys(SUMMARY), "sources": {}})
-    assert text.count("not measured") == 10
+    assert text.count("not measured") == 11
     assert "0" not in text
 
 
@@ -176,3 +177,38 @@ def test_figures_read_as_a_person_writes_them(text, expected):
 @pytest.mark.parametrize("value", [None, math.nan, math.inf])
 def test_unknown_figures_are_a_dash(show, value):
     assert show(value) == MISSING
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({"estimate": 0.0115, "upper": 0.0154}, "1.1 % up to 1.5 % of 2.0 %"),
+        ({"full_depth": True}, "full depth (limit 2.0 %)"),
+        ({}, f"{MISSING} of 2.0 %"),
+        ({"frozen": "a\nfault"}, "frozen: a fault"),
+    ],
+)
+def test_what_adaptation_says(known, words):
+    assert differs(AdaptationSnap(epsilon=0.02, confidence=0.95, **known)) == words
+
+
+def test_the_line_names_policy_and_disagreement_where_a_run_adapts():
+    snap = AdaptationSnap(epsilon=0.02, confidence=0.95, estimate=0.01, upper=0.015)
+    line = one_line(msgspec.structs.replace(SNAPSHOT, adaptation=snap))
+    assert "policy 1  differs 1.0 % up to 1.5 % of 2.0 %" in line
+    assert line.isascii()
+    assert "differs" not in one_line(SNAPSHOT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "1.2 %, at most 1.5 % at 95 % (2,865 audits, calibration among them)"),
+        ({"at_home": False}, "1.2 %, at most 1.5 % at 95 % (2,865 audits)"),
+        ({"estimate": None, "upper": None}, "everything at full depth since region 6,155"),
+    ],
+)
+def test_the_table_says_how_much_differs(changes, words):
+    known = {"estimate": 0.0118, "upper": 0.0154, "audits": 2865, "confidence": 0.95}
+    known |= {"window": 3845, "valid_since": 6155, "at_home": True}
+    assert words in table(SUMMARY | {"disagreement": known | changes})

@@ -10,6 +10,7 @@ from rich.console import Console
 from sample_snapshot import sample_snapshot
 
 from pipeline.snapshot import (
+    AdaptationSnap,
     LatencySnap,
     Ledger,
     PolicySnap,
@@ -119,6 +120,7 @@ def awkward() -> Snapshot:
         policy=PolicySnap(version=10**9, kind=texts[1], thresholds=[0.5] * 60),
         power=PowerSnap(power_w=1e9, energy_j=1e15, source=texts[1]),
         ledger=Ledger(captured=10**15, processed=1, dropped={texts[3]: 7}, skipped=9, corrupt=8),
+        adaptation=AdaptationSnap(epsilon=0.02, confidence=0.95, frozen=texts[3] + texts[0]),
         fps=1e12,
         latency_ms=LatencySnap(p50=1e9, p95=math.nan, p99=math.inf),
         alarms=texts,
@@ -208,6 +210,13 @@ def test_everything_of_a_usual_run_is_shown(size):
     """
     for part in expected.strip().replace("\n", "|").split("|"):
         assert part.strip() in text
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_run_that_adapts_says_how_much_differs(size):
+    snap = AdaptationSnap(epsilon=0.02, confidence=0.95, estimate=0.01, upper=0.015)
+    text = draw(msgspec.structs.replace(usual(), adaptation=snap), *size)
+    assert "v3 dart  differs 1.0 % up to 1.5 % of 2.0 %" in text
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
