@@ -159,6 +159,18 @@ def test_a_source_that_is_always_full_gives_full_depth(adapting):
     assert not any(r.get("audited") for r in run.lines)
 
 
+def test_two_adapters_of_one_plan_share_nothing(adapting):
+    run = adapting()
+    config = load_config(run.out / "config.resolved.yaml", with_overrides=False).config
+    plan = plan_run(config)
+    used, fresh = plan.adapter(), plan.adapter()
+    before = fresh.to_state()
+    for note in notes(run, "seen"):
+        used.replay(note)
+    assert used.to_state() != before
+    assert fresh.to_state() == plan.adapter().to_state() == before
+
+
 def test_a_class_that_is_always_full_never_leaves_early(adapting):
     run = adapting("policy.always_full=[car, van, bus, truck]")
     assert {r["exit"] for r in run.lines if "event" not in r} == {2}
