@@ -43,6 +43,17 @@ class Adaptation:
     refusal: str | None = None
     """In one line, where the user might expect it; None if they have switched it off."""
 
+    @property
+    def words(self) -> str | None:
+        """What a person is told; None if they have switched it off."""
+        if self.settings is None or self.calibration is None:
+            return self.refusal
+        return (
+            f"adaptation: at most {self.settings.epsilon:.3g} of the answers may differ from full "
+            f"depth, {self.settings.audit_rate:.3g} are audited; calibration: "
+            f"{len(self.calibration)} pictures of {self.calibration.source}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:

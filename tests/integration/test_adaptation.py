@@ -98,6 +98,8 @@ def test_snapshots_carry_what_adaptation_knows(adapting):
     last = notes(run, "snapshot")[-1]["snapshot"]
     assert last["adaptation"]["epsilon"] == 0.02
     assert last["adaptation"]["alarms"] == sum("adaptation" in w for w in run.summary["alarms"])
+    assert last["num_alarms"] == len(run.summary["alarms"])
+    assert "adaptation: at most 0.02 of the answers may differ" in run.log
     assert last["policy"]["version"] == run.summary["policy_versions"][-1]
 
 
