@@ -85,6 +85,7 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy_versions: list[int]
     """Those in force, in order; the last 1,000."""
     alarms: list[str]
+    """The last 1,000."""
     restarts: int
     refused_messages: int
     sources: dict[str, SourceSummary]

@@ -157,8 +157,11 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     power: PowerSnap
     restarts: int
     alarms: list[str]
+    """The last 100."""
     log: list[str]
     """Last lines of the log."""
+    num_alarms: int = 0
+    """So far."""
     adaptation: AdaptationSnap | None = None
     cpu_s: dict[str, float] = {}
     """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""

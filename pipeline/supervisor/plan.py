@@ -1,10 +1,9 @@
 """From a configuration to everything a run needs, checked before anything is started."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dart_stream.adaptation import DartController
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
 from dart_stream.model_calibration import CALIBRATION, read_calibration
@@ -40,9 +39,20 @@ class Adaptation:
     """How a run adapts, or why it does not."""
 
     settings: AdapterSettings | None = None
-    controller: DartController | None = None
+    calibration: ExitTable | None = None
     refusal: str | None = None
     """In one line, where the user might expect it; None if they have switched it off."""
+
+    @property
+    def words(self) -> str | None:
+        """What a person is told; None if they have switched it off."""
+        if self.settings is None or self.calibration is None:
+            return self.refusal
+        return (
+            f"adaptation: at most {self.settings.epsilon:.3g} of the answers may differ from full "
+            f"depth, {self.settings.audit_rate:.3g} are audited; calibration: "
+            f"{len(self.calibration)} pictures of {self.calibration.source}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,11 @@ class RunPlan:
 
     def adapter(self) -> Adapter | None:
         """A fresh adapter; None for a run that keeps its policy."""
-        settings, controller = self.adaptation.settings, self.adaptation.controller
-        if settings is None or controller is None:
+        settings, calibration = self.adaptation.settings, self.adaptation.calibration
+        if settings is None or calibration is None:
             return None
         return Adapter(
-            controller,
+            settings.controller(calibration),
             settings,
             sources=list(self.config.sources),
             num_exits=self.model.num_exits,
@@ -127,12 +137,9 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     model = read_info(directory)
     policy = build_policy(config.policy, model, read_policy(directory))
     adaptation = plan_adaptation(config, model, read_calibration(directory, model))
-    if adaptation.controller is not None:
-        classes = always_full_classes(config.policy, model)
-        policy = with_always_full(adaptation.controller.policy, classes).with_version(1)
     cores = os.cpu_count() or 1
     spare = max(1, cores - len(config.sources)) // config.runtime.workers
-    return RunPlan(
+    plan = RunPlan(
         config=config,
         model=model,
         policy=policy,
@@ -140,12 +147,14 @@ def plan_run(config: PipelineConfig) -> RunPlan:
         decode_threads=max(1, cores // (len(config.sources) + config.runtime.workers)),
         adaptation=adaptation,
     )
+    adapter = plan.adapter()
+    return plan if adapter is None else replace(plan, policy=adapter.policy.with_version(1))
 
 
 def plan_adaptation(
     config: PipelineConfig, model: ModelInfo, calibration: ExitTable | None
 ) -> Adaptation:
-    """Make the controller, or say in a line why there is none."""
+    """Find out whether a controller can be made, or say in a line why there is none."""
     policy = config.policy
     if not config.adaptation.enabled or policy.mode != "dart":
         return Adaptation()
@@ -162,9 +171,10 @@ def plan_adaptation(
         seed=config.seed,
     )
     try:
-        return Adaptation(settings, settings.controller(calibration))
+        settings.controller(calibration)
     except DataError as error:
         return Adaptation(refusal=f"no adaptation: {error}")
+    return Adaptation(settings, calibration)
 
 
 def build_policy(config: PolicyConfig, model: ModelInfo, stored: dict[str, Any] | None) -> Policy:

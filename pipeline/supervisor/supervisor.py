@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,7 @@ _TURN_MS = 100
 _REAP_INTERVAL_S = 0.05
 _PUBLISH_INTERVAL_S = 0.5
 _SHOWN_LOG_LINES = 20
+_ALARMS_KEPT = 1_000
 _OUT_TIMEOUT_S = 10.0
 """Children of a killed run leave within 5 s."""
 
@@ -85,7 +87,8 @@ class Supervisor:
         self._interrupts = 0
         self._draining_since_s: float | None = None
         self._error: str | None = None
-        self._alarms: list[str] = []
+        self._alarms: deque[str] = deque(maxlen=_ALARMS_KEPT)
+        self._num_alarms = 0
         self._first_frame_s: float | None = None
         self._due_s = {"reap": 0.0, "publish": 0.0}
         self._refused_logged: set[str] = set()
@@ -186,6 +189,7 @@ class Supervisor:
     def _alarm(self, text: str) -> None:
         log.warning("%s", text)
         self._alarms.append(text)
+        self._num_alarms += 1
 
     def _watch_interrupts(self, now_s: float) -> None:
         if self._interrupts and self._draining_since_s is None:
@@ -249,7 +253,7 @@ class Supervisor:
             self._plan.model.name,
             self._out,
         )
-        for words in (self._plan.adaptation.refusal, restored):
+        for words in (self._plan.adaptation.words, restored):
             if words is not None:
                 log.info("%s", words)
 
@@ -313,6 +317,7 @@ class Supervisor:
             state=self._state,
             restarts=self._crew.restarts,
             alarms=list(self._alarms),
+            num_alarms=self._num_alarms,
             log=list(self._log.tail)[-_SHOWN_LOG_LINES:],
             power=self._power_snap,
             worker_states=self._crew.worker_states,

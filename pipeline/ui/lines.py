@@ -37,7 +37,7 @@ def one_line(snapshot: Snapshot) -> str:
     if snapshot.restarts:
         parts.append(f"restarts {snapshot.restarts}")
     if snapshot.alarms:
-        parts.append(f"alarms {len(snapshot.alarms)}")
+        parts.append(f"alarms {max(snapshot.num_alarms, len(snapshot.alarms))}")
     # A log may be read where nothing but ASCII is safe.
     return "  ".join(parts).replace(MISSING, "-")
 

@@ -212,3 +212,8 @@ def test_the_table_says_how_much_differs(changes, words):
     known = {"estimate": 0.0118, "upper": 0.0154, "audits": 2865, "confidence": 0.95}
     known |= {"window": 3845, "valid_since": 6155, "at_home": True}
     assert words in table(SUMMARY | {"disagreement": known | changes})
+
+
+def test_alarms_are_counted_though_few_are_kept():
+    line = one_line(msgspec.structs.replace(SNAPSHOT, alarms=["a"] * 100, num_alarms=1234))
+    assert line.endswith("alarms 1234")
