@@ -95,6 +95,24 @@ class PolicyConfig(Config, frozen=True, kw_only=True):
     """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
 
 
+class SmoothConfig(Config, frozen=True, kw_only=True):
+    """What is shown changes once `needed` of the last `of` answers agree, per source and zone."""
+
+    needed: Count = 1
+    """More than half of `of`."""
+    of: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    """Answers that are looked at; 1 of 1 shows each as it comes."""
+
+
+class LabelsConfig(Config, frozen=True, kw_only=True):
+    """From answers to labels. What the network said stays in the results beside them."""
+
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """An answer that is less sure has no label (null); `label_id` and `confidence` stay."""
+    smooth: SmoothConfig = SmoothConfig()
+    """Makes `smoothed_label` out of `label`."""
+
+
 class JsonlSinkConfig(Config, frozen=True, kw_only=True, tag="jsonl"):
     """`results.jsonl` in the output folder, each region exactly once."""
 
@@ -147,6 +165,7 @@ class PipelineConfig(Config, frozen=True, kw_only=True):
     sources: dict[str, SourceConfig]
     model: ModelConfig = ModelConfig()
     policy: PolicyConfig = PolicyConfig()
+    labels: LabelsConfig = LabelsConfig()
     sinks: list[SinkConfig] = msgspec.field(default_factory=lambda: [JsonlSinkConfig()])
     monitor: MonitorConfig = MonitorConfig()
     runtime: RuntimeConfig = RuntimeConfig()

@@ -11,6 +11,7 @@ from pipeline.config import (
     JsonlSinkConfig,
     PipelineConfig,
     PolicyConfig,
+    SmoothConfig,
     SourceConfig,
 )
 from pipeline.errors import ConfigError
@@ -73,6 +74,8 @@ class RunPlan:
             max_batch=runtime.max_batch,
             credits_of=_credits_of(self.config),
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
+            min_confidence=self.config.labels.min_confidence,
+            smooth=(self.config.labels.smooth.needed, self.config.labels.smooth.of),
         )
 
 
@@ -91,6 +94,7 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     for sink in config.sinks:
         if isinstance(sink, CustomSinkConfig):
             import_class(sink.cls, Sink, key="sinks.class")
+    _check_smoothing(config.labels.smooth)
     directory = resolve(config.model.name)
     model = read_info(directory)
     policy = build_policy(config.policy, model, read_policy(directory))
@@ -149,6 +153,14 @@ def _credits_of(config: PipelineConfig) -> dict[str, int]:
     share = _WAITING_FRAMES // (1 if len(waiting) <= 2 else len(waiting))
     each = max(share, _CREDITS)
     return {name: each if name in waiting else _CREDITS for name in config.sources}
+
+
+def _check_smoothing(smooth: SmoothConfig) -> None:
+    if not smooth.of < 2 * smooth.needed <= 2 * smooth.of:
+        raise ConfigError(
+            f"labels.smooth: expected `needed` to be more than half of `of` and at most all of it, "
+            f"got {smooth.needed} of {smooth.of}"
+        )
 
 
 def _check_source(name: str, source: SourceConfig) -> None:

@@ -34,6 +34,7 @@ from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
 from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.records import Times, end_record, region_record
 from pipeline.stages.hub.sink import SinkTrack
+from pipeline.stages.hub.smoothing import Smoother
 from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
 from pipeline.stages.hub.statistics import Answer, Statistics
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
@@ -62,6 +63,10 @@ class HubPlan:
     credits_of: dict[str, int] = field(default_factory=dict)
     """Where a source has another number."""
     batch_deadline_ns: int = 30_000_000_000
+    min_confidence: float = 0.0
+    """An answer that is less sure has no label."""
+    smooth: tuple[int, int] = (1, 1)
+    """So many of the last so many answers must agree on the label that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Hub:
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
         self.fatal: list[str] = []
         """Why children gave up; the run fails with these."""
+        self._smoother = Smoother(*plan.smooth)
         self._dispatcher = Dispatcher(self.sources.values(), plan.max_batch)
         self._roles: dict[str, tuple[str, str]] = {}
         self._next_batch = 0
@@ -122,6 +128,10 @@ class Hub:
     ) -> None:
         """Begin a source where an earlier run broke off."""
         self.sources[name].resume(point, frames=frames, regions=regions)
+
+    def remember_label(self, record: Record) -> None:
+        """Take a line of an earlier session into the smoothing of labels."""
+        self._smoother.label(record)
 
     def source_already_ended(
         self, name: str, reason: str, counters: Counters, processed: int
@@ -319,7 +329,7 @@ class Hub:
         frame.records[task.number] = region_record(
             task,
             result,
-            label=self.plan.labels[result.label_id],
+            label=self._label(result),
             policy_version=batch.policy_version,
             times=Times(queue_ms, infer_ms, total_ms),
         )
@@ -329,6 +339,11 @@ class Hub:
         source.left_at(result.exit)
         if frame.missing == 0:
             source.frame_age_ms, source.position_s = total_ms, frame.header.pts_s
+
+    def _label(self, result: RegionResult) -> str | None:
+        # As it is written, so that a reader of the results who rounds no further agrees.
+        is_sure = round(result.confidence, 6) >= self.plan.min_confidence
+        return self.plan.labels[result.label_id] if is_sure else None
 
     def _worker_lost(self, worker: WorkerTrack) -> Loss:
         suspects, untouched = worker.lose()
@@ -372,6 +387,7 @@ class Hub:
     def _put_records(self, frame: PendingFrame) -> None:
         for record in frame.records:
             if record is not None:
+                record["smoothed_label"] = self._smoother.label(record)
                 self._put(record)
 
     def _put(self, record: Record) -> None:

@@ -21,9 +21,9 @@ class Times(NamedTuple):
 
 
 def region_record(
-    task: RegionTask, result: RegionResult, *, label: str, policy_version: int, times: Times
+    task: RegionTask, result: RegionResult, *, label: str | None, policy_version: int, times: Times
 ) -> Record:
-    """The line of one region."""
+    """The line of one region; its smoothed label is known once its turn has come."""
     frame = task.frame.header
     region = frame.regions[task.number]
     full_depth = None
@@ -43,6 +43,7 @@ def region_record(
         "box": list(region.box),
         "track": region.track,
         "label": label,
+        "smoothed_label": None,
         "label_id": result.label_id,
         "confidence": round(result.confidence, 6),
         "exit": result.exit,
