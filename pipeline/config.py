@@ -119,6 +119,19 @@ class JsonlSinkConfig(Config, frozen=True, kw_only=True, tag="jsonl"):
     file: str = "results.jsonl"
 
 
+class VideoSinkConfig(Config, frozen=True, kw_only=True, tag="video"):
+    """An annotated video of one source: H.264 in fragmented MP4, playable whatever is killed."""
+
+    source: str | None = None
+    """Name of the source. May be left out where there is only one."""
+    file: str | None = None
+    """In the output folder; after a restart `NAME.part2.mp4`. Default: the source's name."""
+    quality: Annotated[int, Meta(ge=0, le=51)] = 23
+    """Constant rate factor of the encoder: 18 is hardly told from the original, 28 is small."""
+    threads: Count = 1
+    """Of the encoder."""
+
+
 class CustomSinkConfig(Config, frozen=True, kw_only=True, tag="custom"):
     """A sink of one's own."""
 
@@ -127,7 +140,7 @@ class CustomSinkConfig(Config, frozen=True, kw_only=True, tag="custom"):
     options: dict[str, Any] = {}
 
 
-SinkConfig = JsonlSinkConfig | CustomSinkConfig
+SinkConfig = JsonlSinkConfig | VideoSinkConfig | CustomSinkConfig
 
 
 class MonitorConfig(Config, frozen=True, kw_only=True):

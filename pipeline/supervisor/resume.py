@@ -11,7 +11,7 @@ from pipeline.errors import ConfigError
 from pipeline.messages import Counters
 from pipeline.readers import ResumePoint, open_reader
 from pipeline.redact import HIDDEN
-from pipeline.sinks.base import Record
+from pipeline.sinks.base import UNKNOWN_OFFSET, Record
 from pipeline.sinks.jsonl import Progress, cut_partial_line, read_records, scan_progress
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
@@ -60,6 +60,10 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
             _apply(hub, name, found, is_live=open_reader(source).live)
     if files and plan.config.labels.smooth.of > 1:
         _remember_labels(hub, files[0])
+    for sink in hub.sinks.values():
+        if sink.draws is not None:
+            drawn = hub.sources[sink.draws]
+            sink.offset = drawn.resumed_frames if drawn.waits_for_sinks else UNKNOWN_OFFSET
 
 
 def nothing_left(plan: RunPlan, out: Path) -> bool:

@@ -103,6 +103,17 @@ def test_smoothing_goes_on_where_the_last_whole_frame_left_it(tmp_path):
     assert plan.hub._smoother.label(records[3] | {"label": "car"}) == "car"
 
 
+@pytest.mark.parametrize(("waits", "offset"), [(True, 2), (False, -1)])
+def test_a_video_hears_how_many_frames_it_should_hold(tmp_path, waits, offset):
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(lines(0, 1, 2))
+    plan = Plan(a="a.mp4")
+    plan.hub.sinks["b"].draws = "a"
+    plan.hub.sources["a"].waits_for_sinks = waits
+    apply_progress(plan.hub, plan, tmp_path)
+    assert (plan.hub.sinks["a"].offset, plan.hub.sinks["b"].offset) == (0, offset)
+
+
 def test_a_finished_run_has_nothing_left(tmp_path):
     plan = Plan(a="a.mp4")
     assert not nothing_left(plan, tmp_path)

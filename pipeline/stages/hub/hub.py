@@ -32,7 +32,7 @@ from pipeline.redact import redact
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
 from pipeline.stages.hub.dispatch import Dispatcher
-from pipeline.stages.hub.records import Times, end_record, region_record
+from pipeline.stages.hub.records import Times, end_record, frame_record, region_record
 from pipeline.stages.hub.sink import SinkTrack
 from pipeline.stages.hub.smoothing import Smoother
 from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
@@ -65,6 +65,10 @@ class HubPlan:
     batch_deadline_ns: int = 30_000_000_000
     min_confidence: float = 0.0
     """An answer that is less sure has no label."""
+    draws: dict[str, str] = field(default_factory=dict)
+    """Sinks that draw, and the source whose frames each of them takes out of shared memory."""
+    waits_for_sinks: frozenset[str] = frozenset()
+    """Sources whose frames wait for the sinks that draw them, instead of going undrawn."""
     smooth: tuple[int, int] = (1, 1)
     """So many of the last so many answers must agree on the label that is shown."""
 
@@ -83,11 +87,16 @@ class Hub:
     def __init__(self, plan: HubPlan) -> None:
         self.plan = plan
         self.sources = {
-            name: SourceTrack(name, plan.crop_bytes, plan.credits_of.get(name, plan.credits))
+            name: SourceTrack(
+                name,
+                plan.crop_bytes,
+                plan.credits_of.get(name, plan.credits),
+                waits_for_sinks=name in plan.waits_for_sinks,
+            )
             for name in plan.sources
         }
         self.workers = {name: WorkerTrack(name) for name in plan.workers}
-        self.sinks = {name: SinkTrack(name) for name in plan.sinks}
+        self.sinks = {name: SinkTrack(name, plan.draws.get(name)) for name in plan.sinks}
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
         self.fatal: list[str] = []
         """Why children gave up; the run fails with these."""
@@ -177,10 +186,10 @@ class Hub:
             case BatchDone() if role == "worker":
                 self._batch_done(self.workers[name], message, now_ns)
             case SinkAck() if role == "sink":
-                self.sinks[name].acknowledged(message.seq, message.offset)
+                self._sink_took(self.sinks[name], message, message.offset)
                 self.sinks[name].heard_ns = now_ns
             case Closed() if role == "sink":
-                self.sinks[name].acknowledged(message.seq, self.sinks[name].offset)
+                self._sink_took(self.sinks[name], message, self.sinks[name].offset)
                 self.sinks[name].closed = True
             case Fatal():
                 self._fatal(role, name, message.text)
@@ -231,9 +240,7 @@ class Hub:
         if message.schema != SCHEMA_VERSION:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
         if role == "reader":
-            source = self.sources[name]
-            source.reader, source.was_heard = peer, True
-            source.credits_due = max(0, source.credits - len(source.window))
+            self.sources[name].said_hello(peer)
             if self._is_stopping:
                 self._send(peer, Stop())
         elif role == "worker":
@@ -249,7 +256,7 @@ class Hub:
 
     def _frames(self, peer: str, message: Frames, blob: bytes) -> None:
         try:
-            self.sources[message.source].accept(message, blob)
+            self.sources[message.source].accept(message, blob, peer)
         except PeerError:
             # Its account is wrong from here on; its successor begins with the last good frame.
             self._actions.append(Kill(peer, "sent a frame that cannot be accepted"))
@@ -264,6 +271,15 @@ class Hub:
             if not message.ok:
                 self._actions.append(Alarm(f"source {source.name}: {message.reason}"))
         self._send(peer, EndConfirmed())
+
+    def _sink_took(self, sink: SinkTrack, message: SinkAck | Closed, offset: int) -> None:
+        for record in sink.acknowledged(message.seq, offset):
+            if "picture" in record:
+                reader, slot = record["picture"]
+                self.sources[record["source"]].drawn((reader, slot))
+        more = sink.has_lost(message.lost)
+        if more:
+            self._actions.append(Alarm(f"sink {sink.name}: {more} frames are lost"))
 
     def _fatal(self, role: str, name: str, text: str) -> None:
         text = redact(text)
@@ -377,6 +393,7 @@ class Hub:
         for source in self.sources.values():
             for frame in source.release():
                 self._put_records(frame)
+                self._put_picture(source, frame)
             if source.is_finished and not source.end_recorded:
                 source.end_recorded = True
                 self._put(end_record(source))
@@ -390,9 +407,19 @@ class Hub:
                 record["smoothed_label"] = self._smoother.label(record)
                 self._put(record)
 
+    def _put_picture(self, source: SourceTrack, frame: PendingFrame) -> None:
+        drawing = [sink for sink in self.sinks.values() if sink.draws == source.name]
+        for sink in drawing:
+            if frame.header.slot is None:
+                sink.frames_dropped += 1
+            else:
+                sink.put(frame_record(frame))
+        source.lease(frame, len(drawing))
+
     def _put(self, record: Record) -> None:
         for sink in self.sinks.values():
-            sink.put(record)
+            if sink.wants(record):
+                sink.put(record)
 
     def _dispatch(self, now_ns: int) -> None:
         while True:
@@ -433,9 +460,10 @@ class Hub:
         if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
-            if source.reader is not None and source.ended is None and source.credits_due:
-                self._send(source.reader, Credit(source.credits_due))
-                source.credits_due = 0
+            is_due = source.credits_due or source.slots_due
+            if source.reader is not None and source.ended is None and is_due:
+                self._send(source.reader, Credit(source.credits_due, source.slots_due))
+                source.credits_due = source.slots_due = 0
 
     def _all_begin(self, now_ns: int) -> bool:
         """All begin together: a process that starts faster gets no head start of seconds.
