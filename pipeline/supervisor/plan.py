@@ -1,6 +1,7 @@
 """From a configuration to everything a run needs, checked before anything is started."""
 
 import os
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,19 +11,18 @@ from dart_stream.model_calibration import CALIBRATION, read_calibration
 from dart_stream.model_dir import ModelInfo, read_info, read_policy, resolve
 from dart_stream.policies import Policy, policy_from_dict, with_always_full
 from pipeline.config import (
-    CustomSinkConfig,
-    JsonlSinkConfig,
     PipelineConfig,
     PolicyConfig,
+    SmoothConfig,
     SourceConfig,
+    VideoSinkConfig,
 )
 from pipeline.errors import ConfigError
-from pipeline.import_path import import_class
 from pipeline.perturb import Perturbation
 from pipeline.readers import check_source, open_reader
 from pipeline.regions import build_region_finder
-from pipeline.sinks import Sink
 from pipeline.stages.hub import Adapter, AdapterSettings, HubPlan
+from pipeline.supervisor.settle_sinks import settle_sinks
 
 _PAPER_SENSITIVITY = 0.3
 _CREDITS = 8
@@ -32,6 +32,12 @@ _WAITING_FRAMES = 128
 One or two have so many each; more share them, because their frames make large batches together and
 should advance together.
 """
+
+
+_DRAWN = 16
+"""Of a file that waits for its video: the encoder never lacks a frame, 1080p takes 100 MB."""
+_BACKLOG = 8
+"""Frames of a camera that may wait for the encoder while others go through the pipeline."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,30 @@ class RunPlan:
         return [f"{sink.__struct_config__.tag}-{i}" for i, sink in enumerate(self.config.sinks)]
 
     @property
+    def draws(self) -> dict[str, str]:
+        """Sinks that draw, and the source of each."""
+        return {
+            name: sink.source
+            for name, sink in zip(self.sink_names, self.config.sinks, strict=True)
+            if isinstance(sink, VideoSinkConfig) and sink.source is not None
+        }
+
+    @property
+    def waits_for_sinks(self) -> frozenset[str]:
+        """Sources that wait until their frames are drawn; a camera's go undrawn instead."""
+        sources = self.config.sources
+        return frozenset(
+            name for name in self.draws.values() if open_reader(sources[name]).on_full == "block"
+        )
+
+    def ring_slots(self, source: str) -> int:
+        """Whole frames of a source that shared memory holds; 0 if no sink draws them."""
+        if source not in self.draws.values():
+            return 0
+        credits_ = _credits_of(self.config, set(self.draws.values()))[source]
+        return credits_ if source in self.waits_for_sinks else credits_ + _BACKLOG
+
+    @property
     def worker_names(self) -> list[str]:
         """One name per worker."""
         return [str(number) for number in range(self.config.runtime.workers)]
@@ -110,11 +140,15 @@ class RunPlan:
             policy_version=self.policy.version,
             policy_body=self.policy.to_dict(),
             max_batch=runtime.max_batch,
-            credits_of=_credits_of(self.config),
+            credits_of=_credits_of(self.config, set(self.draws.values())),
+            draws=self.draws,
+            waits_for_sinks=self.waits_for_sinks,
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
             always_full=frozenset(
                 name for name, source in self.config.sources.items() if source.always_full
             ),
+            min_confidence=self.config.labels.min_confidence,
+            smooth=(self.config.labels.smooth.needed, self.config.labels.smooth.of),
         )
 
 
@@ -127,12 +161,8 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     """
     for name, source in config.sources.items():
         _check_source(name, source)
-    files = [sink.file for sink in config.sinks if isinstance(sink, JsonlSinkConfig)]
-    if len(set(files)) < len(files):
-        raise ConfigError(f"sinks: expected a file of its own for each jsonl sink, got {files}")
-    for sink in config.sinks:
-        if isinstance(sink, CustomSinkConfig):
-            import_class(sink.cls, Sink, key="sinks.class")
+    config = settle_sinks(config)
+    _check_smoothing(config.labels.smooth)
     directory = resolve(config.model.name)
     model = read_info(directory)
     policy = build_policy(config.policy, model, read_policy(directory))
@@ -229,14 +259,25 @@ def _stored_thresholds(stored: dict[str, Any] | None) -> list[float | None] | No
     return thresholds
 
 
-def _credits_of(config: PipelineConfig) -> dict[str, int]:
-    """Frames that each source may have in the pipeline."""
+def _credits_of(config: PipelineConfig, drawn: AbstractSet[str] = frozenset()) -> dict[str, int]:
+    """Frames that each source may have in the pipeline; a drawn one's lie in shared memory."""
     if config.runtime.credits is not None:
         return dict.fromkeys(config.sources, config.runtime.credits)
     waiting = {name for name, source in config.sources.items() if open_reader(source).can_wait}
     share = _WAITING_FRAMES // (1 if len(waiting) <= 2 else len(waiting))
     each = max(share, _CREDITS)
-    return {name: each if name in waiting else _CREDITS for name in config.sources}
+    return {
+        name: min(each, _DRAWN if name in drawn else each) if name in waiting else _CREDITS
+        for name in config.sources
+    }
+
+
+def _check_smoothing(smooth: SmoothConfig) -> None:
+    if not smooth.of < 2 * smooth.needed <= 2 * smooth.of:
+        raise ConfigError(
+            f"labels.smooth: expected `needed` to be more than half of `of` and at most all of it, "
+            f"got {smooth.needed} of {smooth.of}"
+        )
 
 
 def _check_source(name: str, source: SourceConfig) -> None:

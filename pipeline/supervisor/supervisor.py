@@ -21,7 +21,7 @@ from pipeline.supervisor.out_lock import OutLock
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording import Recording
 from pipeline.supervisor.resume import apply_progress
-from pipeline.supervisor.run_folder import RunFolder
+from pipeline.supervisor.run_folder import RunFolder, frames_folder
 from pipeline.supervisor.run_log import RunLog, StageHandler
 from pipeline.supervisor.snapshots import RunState, SnapshotMaker
 from pipeline.supervisor.specs import SpecFactory
@@ -211,6 +211,7 @@ class Supervisor:
 
     def _open(self) -> None:
         self._folder = RunFolder()
+        self._frames = frames_folder() if self._plan.draws else None
         self._context = new_context()
         threads = self._runtime.type == "threads"
         hub_endpoint, telemetry = (
@@ -235,6 +236,7 @@ class Supervisor:
             self.hub,
             self._out,
             folder=self._folder.path,
+            frames_folder=None if self._frames is None else self._frames.path,
             endpoints=(hub_endpoint, telemetry),
         )
         self._crew = Crew(
@@ -289,6 +291,8 @@ class Supervisor:
         self._socket.close()
         self._context.destroy(linger=0)
         self._folder.close()
+        if self._frames is not None:
+            self._frames.close()
         logging.getLogger().removeHandler(self._handler)
         self._log.close()
         self._out_lock.close()
