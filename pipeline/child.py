@@ -73,7 +73,9 @@ def _remove_sockets_of_the_dead(spec: AnySpec) -> None:
         if time.monotonic() > deadline_s:
             return
         time.sleep(0.01)
-    shutil.rmtree(spec.run_folder, ignore_errors=True)
+    for folder in (spec.run_folder, spec.frames_folder):
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

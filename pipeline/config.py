@@ -97,6 +97,8 @@ class PolicyConfig(Config, frozen=True, kw_only=True):
     """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
     max_disagreement: Annotated[float, Meta(gt=0, lt=1)] = 0.02
     """Share of answers that may differ from the full network's, which adaptation keeps to."""
+    always_full: list[str] = []
+    """Classes: a region runs to full depth once an exit answers one of them."""
 
 
 class AdaptationConfig(Config, frozen=True, kw_only=True):
@@ -112,10 +114,41 @@ class AdaptationConfig(Config, frozen=True, kw_only=True):
     """File that carries what was learned from one run to the next. Default: the run's own."""
 
 
+class SmoothConfig(Config, frozen=True, kw_only=True):
+    """What is shown changes once `needed` of the last `of` answers agree, per source and zone."""
+
+    needed: Count = 1
+    """More than half of `of`."""
+    of: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    """Answers that are looked at; 1 of 1 shows each as it comes."""
+
+
+class LabelsConfig(Config, frozen=True, kw_only=True):
+    """From answers to labels. What the network said stays in the results beside them."""
+
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    """An answer that is less sure has no label (null); `label_id` and `confidence` stay."""
+    smooth: SmoothConfig = SmoothConfig()
+    """Makes `smoothed_label` out of `label`."""
+
+
 class JsonlSinkConfig(Config, frozen=True, kw_only=True, tag="jsonl"):
     """`results.jsonl` in the output folder, each region exactly once."""
 
     file: str = "results.jsonl"
+
+
+class VideoSinkConfig(Config, frozen=True, kw_only=True, tag="video"):
+    """An annotated video of one source: H.264 in fragmented MP4, playable whatever is killed."""
+
+    source: str | None = None
+    """Name of the source. May be left out where there is only one."""
+    file: str | None = None
+    """In the output folder; after a restart `NAME.part2.mp4`. Default: the source's name."""
+    quality: Annotated[int, Meta(ge=0, le=51)] = 23
+    """Constant rate factor of the encoder: 18 is hardly told from the original, 28 is small."""
+    threads: Count = 1
+    """Of the encoder."""
 
 
 class CustomSinkConfig(Config, frozen=True, kw_only=True, tag="custom"):
@@ -126,7 +159,7 @@ class CustomSinkConfig(Config, frozen=True, kw_only=True, tag="custom"):
     options: dict[str, Any] = {}
 
 
-SinkConfig = JsonlSinkConfig | CustomSinkConfig
+SinkConfig = JsonlSinkConfig | VideoSinkConfig | CustomSinkConfig
 
 
 class MonitorConfig(Config, frozen=True, kw_only=True):
@@ -165,6 +198,7 @@ class PipelineConfig(Config, frozen=True, kw_only=True):
     model: ModelConfig = ModelConfig()
     policy: PolicyConfig = PolicyConfig()
     adaptation: AdaptationConfig = AdaptationConfig()
+    labels: LabelsConfig = LabelsConfig()
     sinks: list[SinkConfig] = msgspec.field(default_factory=lambda: [JsonlSinkConfig()])
     monitor: MonitorConfig = MonitorConfig()
     runtime: RuntimeConfig = RuntimeConfig()

@@ -65,6 +65,8 @@ class FrameHeader(msgspec.Struct, frozen=True, array_like=True):
     segment: int = 0
     """Number of the unbroken stretch of its source: grows when a camera is opened anew or its
     pictures change their size."""
+    slot: int | None = None
+    """Of its reader's ring in shared memory, where its picture lies; None if it was not kept."""
 
 
 class Frames(Message, frozen=True):
@@ -130,12 +132,16 @@ class SinkAck(Message, frozen=True):
 
     seq: int
     offset: int
+    lost: int = 0
+    """Of what this incarnation found or took: so much is not in what the sink wrote."""
 
 
 class Closed(Message, frozen=True):
     """A sink has flushed and closed."""
 
     seq: int
+    lost: int = 0
+    """As in `SinkAck`."""
 
 
 class Fatal(Message, frozen=True):
@@ -148,9 +154,10 @@ class Fatal(Message, frozen=True):
 
 
 class Credit(Message, frozen=True):
-    """A reader may send this many more frames."""
+    """A reader may send this many more frames, and fill this many slots of its ring again."""
 
     frames: int
+    slots: int = 0
 
 
 class EndConfirmed(Message, frozen=True):

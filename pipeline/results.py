@@ -38,6 +38,9 @@ class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """x_min, y_min, x_max, y_max in pixels."""
     track: int | None
     label: str | None
+    """Null where the answer is less sure than `labels.min_confidence`."""
+    smoothed_label: str | None
+    """The label to show: what `labels.smooth.needed` of the last `of` answers agree on."""
     label_id: int
     confidence: float
     exit: int

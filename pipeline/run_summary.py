@@ -65,6 +65,15 @@ class Disagreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Calibration pictures count as audits."""
 
 
+class SinkSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One sink; a frame can only be missing in what is drawn, never in results."""
+
+    frames_dropped: int
+    """Not drawn, because the sink was slower than a source that does not wait."""
+    frames_lost: int
+    """Given to the sink and not in what it wrote, because it died."""
+
+
 class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A run in figures; null is "not measured"."""
 
@@ -85,10 +94,12 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy_versions: list[int]
     """Those in force, in order; the last 1,000."""
     alarms: list[str]
+    """The last 1,000."""
     restarts: int
     refused_messages: int
     sources: dict[str, SourceSummary]
     workers: dict[str, WorkerSummary]
+    sinks: dict[str, SinkSummary]
     model: str
     policy: dict[str, Any]
     """The last one."""

@@ -162,8 +162,11 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     power: PowerSnap
     restarts: int
     alarms: list[str]
+    """The last 100."""
     log: list[str]
     """Last lines of the log."""
+    num_alarms: int = 0
+    """So far."""
     adaptation: AdaptationSnap | None = None
     adaptation_off: str | None = None
     """Why there is none."""

@@ -6,6 +6,7 @@ import msgspec
 
 from pipeline.config import ModelConfig, SinkConfig, SourceConfig
 from pipeline.messages import Counters
+from pipeline.sinks.base import Network
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_fields=True):
@@ -17,6 +18,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_f
     endpoint: str
     run_folder: str
     """Holds the sockets; removed by whoever is last."""
+    frames_folder: str | None = None
+    """Holds rings of whole frames, if a sink needs any; removed like `run_folder`."""
     supervisor_pid: int
     """Process number of the parent; another parent means that it is dead."""
     seed: int = 0
@@ -32,6 +35,8 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     decode_threads: int = 1
     credits: int = 1
     """Frames it may have in the pipeline."""
+    ring_slots: int = 0
+    """Whole frames to keep in shared memory; 0 if no sink asks for them."""
     resume_frame: int | None = None
     """Last frame that was accepted; None starts at the beginning."""
     resume_pts_s: float = 0.0
@@ -60,6 +65,8 @@ class SinkSpec(Spec, frozen=True, kw_only=True):
     """Output folder of the run."""
     offset: int = 0
     """Up to here everything is known to be whole; look for the last record after it."""
+    network: Network
+    """What records are about, for sinks that explain them."""
 
 
 class MonitorSpec(Spec, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """Exit policies: immutable, numbered, numpy only. One file a kind, one registry."""
 
+from dart_stream.policies.always_full import AlwaysFullPolicy, with_always_full
 from dart_stream.policies.dart import DartPolicy
 from dart_stream.policies.dart_paper import DartPaperPolicy
 from dart_stream.policies.entropy import EntropyPolicy
@@ -13,6 +14,7 @@ from dart_stream.policies.watching_first import WatchingFirst
 
 __all__ = [
     "POLICY_KINDS",
+    "AlwaysFullPolicy",
     "DartPaperPolicy",
     "DartPolicy",
     "EntropyPolicy",
@@ -24,4 +26,5 @@ __all__ = [
     "WatchingFirst",
     "policy_from_dict",
     "replay",
+    "with_always_full",
 ]

@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Any
 
 from dart_stream.errors import PolicyError
+from dart_stream.policies.always_full import AlwaysFullPolicy
 from dart_stream.policies.dart import DartPolicy
 from dart_stream.policies.dart_paper import DartPaperPolicy
 from dart_stream.policies.entropy import EntropyPolicy
@@ -20,6 +21,7 @@ _CLASSES: tuple[type[Policy], ...] = (
     PatiencePolicy,
     DartPolicy,
     DartPaperPolicy,
+    AlwaysFullPolicy,
 )
 
 POLICY_KINDS: Mapping[str, type[Policy]] = MappingProxyType({cls.kind: cls for cls in _CLASSES})

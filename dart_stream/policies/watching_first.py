@@ -5,7 +5,7 @@ Differs from the paper: detectors need exit 0's answer to every region, also whi
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 from dart_stream.errors import PolicyError
@@ -19,14 +19,18 @@ class WatchingFirst(Policy):
     It is made where a policy is applied and has no body of its own.
 
     Attributes:
-        inner: what decides. It must not read `label_history`, which would hold exit 0's answer.
+        inner: what decides.
     """
 
     inner: Policy
     kind: ClassVar[str] = "watching-first"
 
     def fires(self, seen: ExitObservation) -> Mask:
-        """Return what `inner` says."""
+        """Return what `inner` says; an answer that it did not ask for it does not see."""
+        if seen.exit_index and not self.inner.watches(0):
+            history = seen.label_history.copy()
+            history[:, 0] = -1
+            seen = replace(seen, label_history=history)
         return self.inner.fires(seen)
 
     def watches(self, exit_index: int) -> bool:

@@ -37,7 +37,7 @@ from pipeline.bench.alone_process import AloneProcess
 from pipeline.bench.host import host_facts
 from pipeline.bench.pseudo_terminal import standard_output_on_terminal
 from pipeline.bench.window import Window, run_window
-from pipeline.config import PipelineConfig
+from pipeline.config import AdaptationConfig, PipelineConfig
 from pipeline.specs import ReaderSpec, WorkerSpec
 from pipeline.supervisor import RunPlan, plan_run
 
@@ -72,6 +72,8 @@ def measure_pipeline(
         UserError: The configuration cannot be run.
         StageError: A run failed.
     """
+    # What is measured alone is one policy; a run that leaves it cannot be held against that.
+    config = msgspec.structs.replace(config, adaptation=AdaptationConfig(enabled=False))
     plan = plan_run(config)
     with AloneProcess(_alone_spec(plan)) as parts:
         # Measured once and then the same for all: under load the measurement may go either way.

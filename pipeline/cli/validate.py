@@ -22,4 +22,6 @@ def execute(args: argparse.Namespace) -> int:
         f"{args.config}: ok; sources {sources}; model {plan.model.name}; "
         f"policy {plan.policy.kind}; {plan.config.runtime.type}"
     )
+    if plan.adaptation.words is not None:
+        print(plan.adaptation.words)  # noqa: T201  # likewise
     return 0

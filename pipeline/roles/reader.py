@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import cv2
 
 from pipeline.errors import UserError
+from pipeline.frame_ring import RingWriter, ring_path
 from pipeline.messages import (
     Credit,
     EndConfirmed,
@@ -68,12 +69,17 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
 
 
 class Cut:
-    """What travels of a frame; the picture itself is not kept."""
+    """What travels of a frame; the picture itself is not kept, or in a slot of shared memory."""
 
     __slots__ = ("captured_mono_ns", "corrupt", "crops", "header", "skipped")
 
     def __init__(
-        self, frame: Frame, regions: list[RegionHeader], crops: bytes, segment: int
+        self,
+        frame: Frame,
+        regions: list[RegionHeader],
+        crops: bytes,
+        segment: int,
+        slot: int | None,
     ) -> None:
         self.captured_mono_ns = frame.captured_mono_ns
         self.skipped, self.corrupt = frame.skipped, frame.corrupt
@@ -86,6 +92,7 @@ class Cut:
             frame.decode_ms,
             regions,
             segment,
+            slot,
         )
 
 
@@ -105,7 +112,10 @@ class _ReaderLoop:
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
-        self._cuts_early = can_wait = self._reader.can_wait
+        self._ring = _ring(spec)
+        can_wait = self._reader.can_wait
+        # A slot is there only for what there is credit for, so pictures wait for that.
+        self._cuts_early = can_wait and self._ring is None
         self._patience_ms = _GROUP_PATIENCE_MS if can_wait else _PATIENCE_MS
         self._buffer: FrameBuffer[Frame | Cut] = FrameBuffer(
             self._reader.on_full,
@@ -180,6 +190,8 @@ class _ReaderLoop:
             message, _ = received
             if isinstance(message, Credit):
                 self._credits += message.frames
+                if self._ring is not None:
+                    self._ring.release(message.slots)
             elif isinstance(message, Stop):
                 self._buffer.stop()
                 return True
@@ -209,7 +221,8 @@ class _ReaderLoop:
         self._regions_cut += len(regions)
         headers = [_header(region) for region in regions]
         segment = self._segments.of(frame.part, (frame.width, frame.height))
-        return Cut(frame, headers, crops.tobytes(), segment)
+        slot = None if self._ring is None else self._ring.put(frame)
+        return Cut(frame, headers, crops.tobytes(), segment, slot)
 
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:
@@ -243,6 +256,13 @@ def _frames(
     if spec.source.realtime and not reader.live:
         return paced(frames, buffer.wait_stopped)
     return frames
+
+
+def _ring(spec: ReaderSpec) -> RingWriter | None:
+    """Where whole frames go if a sink asks for them."""
+    if spec.frames_folder is None or not spec.ring_slots:
+        return None
+    return RingWriter(ring_path(spec.frames_folder, spec.identity), spec.ring_slots)
 
 
 def _group_size(spec: ReaderSpec) -> int:

@@ -24,6 +24,8 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
     try:
         try:
             sink = build_sink(spec.sink, Path(spec.out))
+            sink.network = spec.network
+            sink.frames_folder = None if spec.frames_folder is None else Path(spec.frames_folder)
             keys = sink.open(spec.offset)
         except (UserError, OSError) as error:
             link.send(Fatal(f"sink {spec.name}: {error}"))
@@ -48,14 +50,16 @@ def _serve(sink: Sink, link: Link, stopping: threading.Event) -> None:
             if isinstance(message, Records):
                 sink.write(message.records)
                 last_seq = message.first_seq + len(message.records) - 1
+                if sink.draws:
+                    break
             elif isinstance(message, CloseSink):
                 sink.close()
-                link.send(Closed(message.seq))
+                link.send(Closed(message.seq, sink.lost))
                 return
             elif isinstance(message, Stop):
                 sink.close()
                 return
             received = link.receive(0)
         if last_seq is not None:
-            link.send(SinkAck(last_seq, sink.flush()))
+            link.send(SinkAck(last_seq, sink.flush(), sink.lost))
     sink.close()

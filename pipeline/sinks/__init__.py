@@ -5,15 +5,19 @@ from typing import Final
 
 import msgspec
 
-from pipeline.config import CustomSinkConfig, JsonlSinkConfig, SinkConfig
+from pipeline.config import CustomSinkConfig, JsonlSinkConfig, SinkConfig, VideoSinkConfig
 from pipeline.import_path import import_class
-from pipeline.sinks.base import END_KEY, Key, Record, Sink, key_of
+from pipeline.sinks.base import END_KEY, Key, Network, Record, Sink, key_of
 from pipeline.sinks.jsonl import JsonlSink
+from pipeline.sinks.video import VideoSink
 
-SINKS: Final[dict[type[SinkConfig], type[Sink]]] = {JsonlSinkConfig: JsonlSink}
+SINKS: Final[dict[type[SinkConfig], type[Sink]]] = {
+    JsonlSinkConfig: JsonlSink,
+    VideoSinkConfig: VideoSink,
+}
 """Every sink that ships, by its configuration."""
 
-__all__ = ["END_KEY", "SINKS", "Key", "Record", "Sink", "build_sink", "key_of"]
+__all__ = ["END_KEY", "SINKS", "Key", "Network", "Record", "Sink", "build_sink", "key_of"]
 
 
 def build_sink(config: SinkConfig, out: Path) -> Sink:

@@ -3,10 +3,19 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
+
+import msgspec
 
 Record = dict[str, Any]
-"""A line of `results.jsonl`: a region's result, or `{"event": "end_of_stream", ...}`."""
+"""A line of `results.jsonl`: a region's result, or `{"event": "end_of_stream", ...}`.
+
+A sink that draws gets one for each frame instead: `{"event": "frame", source, frame, pts_s,
+"picture": [reader, slot], "regions": [results]}`.
+"""
+
+END_EVENT: Final = "end_of_stream"
+FRAME_EVENT: Final = "frame"
 
 Key = tuple[int, int]
 """Frame and region number within a source; orders its records."""
@@ -14,10 +23,23 @@ Key = tuple[int, int]
 END_KEY: Final[Key] = (2**62, 0)
 """Key of the end record, after every region."""
 
+UNKNOWN_OFFSET: Final = -1
+"""To `open` of a sink that draws: an earlier run was given frames, nobody knows how many."""
+
 
 def key_of(record: Record) -> Key:
     """Where a record stands within its source."""
-    return END_KEY if "event" in record else (record["frame"], record["region"])
+    if "event" not in record:
+        return record["frame"], record["region"]
+    return END_KEY if record["event"] == END_EVENT else (record["frame"], 0)
+
+
+class Network(msgspec.Struct, frozen=True, kw_only=True):
+    """What a sink may want to know of the network behind the records."""
+
+    num_exits: int
+    full_macs: int
+    """Multiply-accumulates of one region at full depth."""
 
 
 class Sink(ABC):
@@ -29,9 +51,18 @@ class Sink(ABC):
     record exactly once; one that cannot returns nothing and may see a record twice.
     """
 
+    draws: ClassVar[bool] = False
+    """It takes frames out of shared memory, and says after each message what it has taken."""
+
     def __init__(self, out: Path, options: dict[str, Any]) -> None:
         self.out = out
         self.options = options
+        self.network: Network | None = None
+        """Set before `open` in a run."""
+        self.frames_folder: Path | None = None
+        """Holds the rings of whole frames, for a sink that draws."""
+        self.lost = 0
+        """Frames that this incarnation found missing in what it wrote, or could not take."""
 
     def open(self, offset: int) -> dict[str, Key]:  # noqa: ARG002  # for sinks that remember
         """Begin; returns the last key held per source, looking no further back than `offset`."""

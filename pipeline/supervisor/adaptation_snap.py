@@ -8,6 +8,7 @@ from pipeline.supervisor.plan import RunPlan
 def policy_snap(hub: Hub) -> PolicySnap:
     """The policy in force."""
     body = hub.policy.body
+    body = body.get("policy", body)  # what decides where no class is always full
     return PolicySnap(
         version=hub.policy.version,
         kind=str(body["kind"]),
@@ -53,7 +54,7 @@ def adaptation_snap(adapter: Adapter | None) -> AdaptationSnap | None:
 def adaptation_off(plan: RunPlan) -> str | None:
     """Why a run keeps its policy, in a few words; None if it adapts."""
     adaptation, mode = plan.adaptation, plan.config.policy.mode
-    if adaptation.controller is not None:
+    if adaptation.settings is not None:
         return None
     if adaptation.refusal is not None:
         return adaptation.refusal.removeprefix("no adaptation: ")

@@ -1,29 +1,28 @@
 """From a configuration to everything a run needs, checked before anything is started."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from typing import Any
 
-from dart_stream.adaptation import DartController
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
 from dart_stream.model_calibration import CALIBRATION, read_calibration
 from dart_stream.model_dir import ModelInfo, read_info, read_policy, resolve
-from dart_stream.policies import Policy, policy_from_dict
+from dart_stream.policies import Policy, policy_from_dict, with_always_full
 from pipeline.config import (
-    CustomSinkConfig,
-    JsonlSinkConfig,
     PipelineConfig,
     PolicyConfig,
+    SmoothConfig,
     SourceConfig,
+    VideoSinkConfig,
 )
 from pipeline.errors import ConfigError
-from pipeline.import_path import import_class
 from pipeline.perturb import Perturbation
 from pipeline.readers import check_source, open_reader
 from pipeline.regions import build_region_finder
-from pipeline.sinks import Sink
 from pipeline.stages.hub import Adapter, AdapterSettings, HubPlan
+from pipeline.supervisor.settle_sinks import settle_sinks
 
 _PAPER_SENSITIVITY = 0.3
 _CREDITS = 8
@@ -35,14 +34,31 @@ should advance together.
 """
 
 
+_DRAWN = 16
+"""Of a file that waits for its video: the encoder never lacks a frame, 1080p takes 100 MB."""
+_BACKLOG = 8
+"""Frames of a camera that may wait for the encoder while others go through the pipeline."""
+
+
 @dataclass(frozen=True, slots=True)
 class Adaptation:
     """How a run adapts, or why it does not."""
 
     settings: AdapterSettings | None = None
-    controller: DartController | None = None
+    calibration: ExitTable | None = None
     refusal: str | None = None
     """In one line, where the user might expect it; None if they have switched it off."""
+
+    @property
+    def words(self) -> str | None:
+        """What a person is told; None if they have switched it off."""
+        if self.settings is None or self.calibration is None:
+            return self.refusal
+        return (
+            f"adaptation: at most {self.settings.epsilon:.3g} of the answers may differ from full "
+            f"depth, {self.settings.audit_rate:.3g} are audited; calibration: "
+            f"{len(self.calibration)} pictures of {self.calibration.source}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +74,46 @@ class RunPlan:
 
     def adapter(self) -> Adapter | None:
         """A fresh adapter; None for a run that keeps its policy."""
-        settings, controller = self.adaptation.settings, self.adaptation.controller
-        if settings is None or controller is None:
+        settings, calibration = self.adaptation.settings, self.adaptation.calibration
+        if settings is None or calibration is None:
             return None
         return Adapter(
-            controller,
+            settings.controller(calibration),
             settings,
             sources=list(self.config.sources),
             num_exits=self.model.num_exits,
             full_macs=self.full_macs,
+            always_full=always_full_classes(self.config.policy, self.model),
         )
 
     @property
     def sink_names(self) -> list[str]:
         """One name per configured sink."""
         return [f"{sink.__struct_config__.tag}-{i}" for i, sink in enumerate(self.config.sinks)]
+
+    @property
+    def draws(self) -> dict[str, str]:
+        """Sinks that draw, and the source of each."""
+        return {
+            name: sink.source
+            for name, sink in zip(self.sink_names, self.config.sinks, strict=True)
+            if isinstance(sink, VideoSinkConfig) and sink.source is not None
+        }
+
+    @property
+    def waits_for_sinks(self) -> frozenset[str]:
+        """Sources that wait until their frames are drawn; a camera's go undrawn instead."""
+        sources = self.config.sources
+        return frozenset(
+            name for name in self.draws.values() if open_reader(sources[name]).on_full == "block"
+        )
+
+    def ring_slots(self, source: str) -> int:
+        """Whole frames of a source that shared memory holds; 0 if no sink draws them."""
+        if source not in self.draws.values():
+            return 0
+        credits_ = _credits_of(self.config, set(self.draws.values()))[source]
+        return credits_ if source in self.waits_for_sinks else credits_ + _BACKLOG
 
     @property
     def worker_names(self) -> list[str]:
@@ -99,11 +140,15 @@ class RunPlan:
             policy_version=self.policy.version,
             policy_body=self.policy.to_dict(),
             max_batch=runtime.max_batch,
-            credits_of=_credits_of(self.config),
+            credits_of=_credits_of(self.config, set(self.draws.values())),
+            draws=self.draws,
+            waits_for_sinks=self.waits_for_sinks,
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
             always_full=frozenset(
                 name for name, source in self.config.sources.items() if source.always_full
             ),
+            min_confidence=self.config.labels.min_confidence,
+            smooth=(self.config.labels.smooth.needed, self.config.labels.smooth.of),
         )
 
 
@@ -116,21 +161,15 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     """
     for name, source in config.sources.items():
         _check_source(name, source)
-    files = [sink.file for sink in config.sinks if isinstance(sink, JsonlSinkConfig)]
-    if len(set(files)) < len(files):
-        raise ConfigError(f"sinks: expected a file of its own for each jsonl sink, got {files}")
-    for sink in config.sinks:
-        if isinstance(sink, CustomSinkConfig):
-            import_class(sink.cls, Sink, key="sinks.class")
+    config = settle_sinks(config)
+    _check_smoothing(config.labels.smooth)
     directory = resolve(config.model.name)
     model = read_info(directory)
     policy = build_policy(config.policy, model, read_policy(directory))
     adaptation = plan_adaptation(config, model, read_calibration(directory, model))
-    if adaptation.controller is not None:
-        policy = adaptation.controller.policy.with_version(1)
     cores = os.cpu_count() or 1
     spare = max(1, cores - len(config.sources)) // config.runtime.workers
-    return RunPlan(
+    plan = RunPlan(
         config=config,
         model=model,
         policy=policy,
@@ -138,12 +177,14 @@ def plan_run(config: PipelineConfig) -> RunPlan:
         decode_threads=max(1, cores // (len(config.sources) + config.runtime.workers)),
         adaptation=adaptation,
     )
+    adapter = plan.adapter()
+    return plan if adapter is None else replace(plan, policy=adapter.policy.with_version(1))
 
 
 def plan_adaptation(
     config: PipelineConfig, model: ModelInfo, calibration: ExitTable | None
 ) -> Adaptation:
-    """Make the controller, or say in a line why there is none."""
+    """Find out whether a controller can be made, or say in a line why there is none."""
     policy = config.policy
     if not config.adaptation.enabled or policy.mode != "dart":
         return Adaptation()
@@ -160,9 +201,10 @@ def plan_adaptation(
         seed=config.seed,
     )
     try:
-        return Adaptation(settings, settings.controller(calibration))
+        settings.controller(calibration)
     except DataError as error:
         return Adaptation(refusal=f"no adaptation: {error}")
+    return Adaptation(settings, calibration)
 
 
 def build_policy(config: PolicyConfig, model: ModelInfo, stored: dict[str, Any] | None) -> Policy:
@@ -173,9 +215,25 @@ def build_policy(config: PolicyConfig, model: ModelInfo, stored: dict[str, Any] 
         PolicyError: The values do not fit the model.
     """
     body = {"kind": "full"} if config.mode == "full" else _threshold_body(config, model, stored)
-    return policy_from_dict(
+    policy = policy_from_dict(
         body, num_exits=model.num_exits, num_classes=len(model.classes), version=1
     )
+    return with_always_full(policy, always_full_classes(config, model))
+
+
+def always_full_classes(config: PolicyConfig, model: ModelInfo) -> tuple[int, ...]:
+    """Numbers of the classes that run to full depth, rising.
+
+    Raises:
+        ConfigError: The model does not know one.
+    """
+    for name in config.always_full:
+        if name not in model.classes:
+            raise ConfigError(
+                f"policy.always_full: expected classes of model {model.name!r}, got {name!r}; "
+                f"it knows {', '.join(model.classes[:20])}"
+            )
+    return tuple(sorted({model.classes.index(name) for name in config.always_full}))
 
 
 def _threshold_body(
@@ -201,14 +259,25 @@ def _stored_thresholds(stored: dict[str, Any] | None) -> list[float | None] | No
     return thresholds
 
 
-def _credits_of(config: PipelineConfig) -> dict[str, int]:
-    """Frames that each source may have in the pipeline."""
+def _credits_of(config: PipelineConfig, drawn: AbstractSet[str] = frozenset()) -> dict[str, int]:
+    """Frames that each source may have in the pipeline; a drawn one's lie in shared memory."""
     if config.runtime.credits is not None:
         return dict.fromkeys(config.sources, config.runtime.credits)
     waiting = {name for name, source in config.sources.items() if open_reader(source).can_wait}
     share = _WAITING_FRAMES // (1 if len(waiting) <= 2 else len(waiting))
     each = max(share, _CREDITS)
-    return {name: each if name in waiting else _CREDITS for name in config.sources}
+    return {
+        name: min(each, _DRAWN if name in drawn else each) if name in waiting else _CREDITS
+        for name in config.sources
+    }
+
+
+def _check_smoothing(smooth: SmoothConfig) -> None:
+    if not smooth.of < 2 * smooth.needed <= 2 * smooth.of:
+        raise ConfigError(
+            f"labels.smooth: expected `needed` to be more than half of `of` and at most all of it, "
+            f"got {smooth.needed} of {smooth.of}"
+        )
 
 
 def _check_source(name: str, source: SourceConfig) -> None:

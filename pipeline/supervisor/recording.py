@@ -31,6 +31,7 @@ class Recording:
     """
 
     def __init__(self, out: Path) -> None:
+        _cut_partial_record(out / TELEMETRY)
         self._stream: BinaryIO | None = (out / TELEMETRY).open("ab")
 
     def policy(self, version: int, body: dict[str, Any]) -> None:
@@ -77,6 +78,20 @@ class Recording:
             with contextlib.suppress(OSError):
                 self._stream.close()
         self._stream = None
+
+
+def _cut_partial_record(path: Path) -> None:
+    """Cut half a record, which a run that was killed left: what follows could not be read."""
+    if not path.is_file() or not path.stat().st_size:
+        return
+    with path.open("r+b") as stream:
+        unpacker = msgpack.Unpacker(stream)
+        end = 0
+        with contextlib.suppress(msgpack.OutOfData):
+            while True:
+                unpacker.skip()
+                end = unpacker.tell()
+        stream.truncate(end)
 
 
 def prepare_out(out: Path) -> None:

@@ -11,8 +11,8 @@ from pipeline.errors import ConfigError
 from pipeline.messages import Counters
 from pipeline.readers import ResumePoint, open_reader
 from pipeline.redact import HIDDEN
-from pipeline.sinks.base import Record
-from pipeline.sinks.jsonl import Progress, cut_partial_line, scan_progress
+from pipeline.sinks.base import UNKNOWN_OFFSET, Record
+from pipeline.sinks.jsonl import Progress, cut_partial_line, read_records, scan_progress
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
@@ -58,6 +58,12 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
         found = [scan.get(name, Progress()) for scan in scans]
         if found:
             _apply(hub, name, found, is_live=open_reader(source).live)
+    if files and plan.config.labels.smooth.of > 1:
+        _remember_labels(hub, files[0])
+    for sink in hub.sinks.values():
+        if sink.draws is not None:
+            drawn = hub.sources[sink.draws]
+            sink.offset = drawn.resumed_frames if drawn.waits_for_sinks else UNKNOWN_OFFSET
 
 
 def nothing_left(plan: RunPlan, out: Path) -> bool:
@@ -87,6 +93,14 @@ def _apply(hub: Hub, name: str, found: list[Progress], *, is_live: bool) -> None
         return
     point = ResumePoint(behind.frame, behind.pts_s) if behind.frame >= 0 else None
     hub.resume_source(name, point, behind.regions, behind.frames)
+
+
+def _remember_labels(hub: Hub, results: Path) -> None:
+    """Smoothing goes on as if nothing had happened; frames that are done again answer again."""
+    for record in read_records(results, 0):
+        point = hub.sources[record["source"]].last_accepted
+        if "event" not in record and point is not None and record["frame"] <= point.frame:
+            hub.remember_label(record)
 
 
 def _account(end: Record) -> tuple[str, Counters, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 
 _LOCK = "lock"
+_SHARED = Path("/dev/shm")  # noqa: S108  # the kernel's own place
 _MAX_ROOT_BYTES = 70
 """The system allows 107 bytes for a socket's path; ours add a folder and a name."""
 
@@ -39,6 +40,21 @@ class RunFolder:
         """Remove the folder and all in it."""
         shutil.rmtree(self.path, ignore_errors=True)
         self._lock.close()
+
+
+def frames_folder(root: Path = _SHARED) -> RunFolder:
+    """A folder in shared memory for whole frames, on their way to sinks that draw.
+
+    Raises:
+        ConfigError: There is no shared memory that can be written.
+    """
+    try:
+        return RunFolder(root)
+    except OSError as error:
+        raise ConfigError(
+            f"sinks: a sink that draws needs shared memory, {root} cannot be written: "
+            f"{error.strerror}; mount a tmpfs there or leave that sink out"
+        ) from error
 
 
 def sweep(root: Path, prefix: str) -> list[Path]:

@@ -20,6 +20,7 @@ from pipeline.supervisor.adaptation_snap import adaptation_off, adaptation_snap,
 from pipeline.supervisor.plan import RunPlan
 
 _WINDOW_S = 5.0
+_SHOWN_ALARMS = 100
 
 
 class Rate:
@@ -44,6 +45,8 @@ class RunState:
     state: str
     restarts: int
     alarms: list[str]
+    """The last ones."""
+    num_alarms: int
     log: list[str]
     power: PowerSnap
     worker_states: dict[str, str]
@@ -97,7 +100,8 @@ class SnapshotMaker:
             ledger=total,
             power=state.power,
             restarts=state.restarts,
-            alarms=state.alarms,
+            alarms=state.alarms[-_SHOWN_ALARMS:],
+            num_alarms=state.num_alarms,
             log=state.log,
             adaptation=adaptation_snap(self._hub.adapter),
             adaptation_off=adaptation_off(self._plan),

@@ -69,6 +69,10 @@ def make_summary(
             }
             for worker in hub.workers.values()
         },
+        "sinks": {
+            sink.name: {"frames_dropped": sink.frames_dropped, "frames_lost": sink.frames_lost}
+            for sink in hub.sinks.values()
+        },
         "model": plan.model.name,
         "policy": hub.policy.body,
         "cpu_s": {stage: round(seconds, 2) for stage, seconds in cpu_s.items()},

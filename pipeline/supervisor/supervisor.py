@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +21,7 @@ from pipeline.supervisor.out_lock import OutLock
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording import Recording
 from pipeline.supervisor.resume import apply_progress
-from pipeline.supervisor.run_folder import RunFolder
+from pipeline.supervisor.run_folder import RunFolder, frames_folder
 from pipeline.supervisor.run_log import RunLog, StageHandler
 from pipeline.supervisor.snapshots import RunState, SnapshotMaker
 from pipeline.supervisor.specs import SpecFactory
@@ -31,6 +32,7 @@ _TURN_MS = 100
 _REAP_INTERVAL_S = 0.05
 _PUBLISH_INTERVAL_S = 0.5
 _SHOWN_LOG_LINES = 20
+_ALARMS_KEPT = 1_000
 _OUT_TIMEOUT_S = 10.0
 """Children of a killed run leave within 5 s."""
 
@@ -85,7 +87,8 @@ class Supervisor:
         self._interrupts = 0
         self._draining_since_s: float | None = None
         self._error: str | None = None
-        self._alarms: list[str] = []
+        self._alarms: deque[str] = deque(maxlen=_ALARMS_KEPT)
+        self._num_alarms = 0
         self._first_frame_s: float | None = None
         self._due_s = {"reap": 0.0, "publish": 0.0}
         self._refused_logged: set[str] = set()
@@ -186,6 +189,7 @@ class Supervisor:
     def _alarm(self, text: str) -> None:
         log.warning("%s", text)
         self._alarms.append(text)
+        self._num_alarms += 1
 
     def _watch_interrupts(self, now_s: float) -> None:
         if self._interrupts and self._draining_since_s is None:
@@ -207,6 +211,7 @@ class Supervisor:
 
     def _open(self) -> None:
         self._folder = RunFolder()
+        self._frames = frames_folder() if self._plan.draws else None
         self._context = new_context()
         threads = self._runtime.type == "threads"
         hub_endpoint, telemetry = (
@@ -231,6 +236,7 @@ class Supervisor:
             self.hub,
             self._out,
             folder=self._folder.path,
+            frames_folder=None if self._frames is None else self._frames.path,
             endpoints=(hub_endpoint, telemetry),
         )
         self._crew = Crew(
@@ -249,7 +255,7 @@ class Supervisor:
             self._plan.model.name,
             self._out,
         )
-        for words in (self._plan.adaptation.refusal, restored):
+        for words in (self._plan.adaptation.words, restored):
             if words is not None:
                 log.info("%s", words)
 
@@ -285,6 +291,8 @@ class Supervisor:
         self._socket.close()
         self._context.destroy(linger=0)
         self._folder.close()
+        if self._frames is not None:
+            self._frames.close()
         logging.getLogger().removeHandler(self._handler)
         self._log.close()
         self._out_lock.close()
@@ -313,6 +321,7 @@ class Supervisor:
             state=self._state,
             restarts=self._crew.restarts,
             alarms=list(self._alarms),
+            num_alarms=self._num_alarms,
             log=list(self._log.tail)[-_SHOWN_LOG_LINES:],
             power=self._power_snap,
             worker_states=self._crew.worker_states,

@@ -44,6 +44,6 @@ def _ends(left: Text, right: Text) -> Table:
 
 def _troubles(snapshot: Snapshot) -> Text:
     restarts = Text(f"restarts {snapshot.restarts}", WARN if snapshot.restarts else LABEL)
-    alarms = len(snapshot.alarms)
+    alarms = max(snapshot.num_alarms, len(snapshot.alarms))
     alarm = Text(f"▲ alarms {alarms}", WARN) if alarms else Text("no alarms", GOOD)
     return Text("  ").join([restarts, alarm])

@@ -30,6 +30,11 @@ EXAMPLES = {
         "exit_coefficients": [1.1, 0.9],
         "class_coefficients": [1.0, 0.9, 1.2, 1.0],
     },
+    "always-full": {
+        "kind": "always-full",
+        "classes": [1, 3],
+        "policy": {"kind": "dart", "thresholds": [0.8, 0.6], "beta": 1.0, "coefficients": []},
+    },
 }
 
 FIT_DEEPER_MODELS = {"full", "patience"}  # they hold nothing that comes once per exit
@@ -38,7 +43,7 @@ EXITS_IN_USE = {"full": {2}, "patience": {1, 2}}  # of those that leave some exi
 
 def test_the_suite_covers_every_policy():
     assert set(EXAMPLES) == set(POLICY_KINDS)
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 @pytest.fixture(params=sorted(POLICY_KINDS))
@@ -173,7 +178,7 @@ def test_a_policy_says_whether_it_reads_difficulty_at_all(policy, probabilities,
     exits = replay(policy, probabilities, difficulty)
     others = [replay(policy, probabilities, np.full(N, d, np.float32)) for d in (0.0, 1.0)]
     assert policy.reads_difficulty == any((exits != other).any() for other in others)
-    assert policy.reads_difficulty == (policy.kind in {"dart", "dart-paper"})
+    assert policy.reads_difficulty == (policy.kind in {"dart", "dart-paper", "always-full"})
 
 
 @pytest.mark.parametrize("kind", ["dart", "dart-paper"])

@@ -98,6 +98,8 @@ def test_snapshots_carry_what_adaptation_knows(adapting):
     last = notes(run, "snapshot")[-1]["snapshot"]
     assert last["adaptation"]["epsilon"] == 0.02
     assert last["adaptation"]["alarms"] == sum("adaptation" in w for w in run.summary["alarms"])
+    assert last["num_alarms"] == len(run.summary["alarms"])
+    assert "adaptation: at most 0.02 of the answers may differ" in run.log
     assert last["policy"]["version"] == run.summary["policy_versions"][-1]
     assert last["adaptation_off"] is None
     assert len(last["classes"]) == len(last["adaptation"]["acceptance"])
@@ -164,6 +166,33 @@ def test_a_source_that_is_always_full_gives_full_depth(adapting):
     run = adapting("sources.cam.always_full=true")
     assert {r["exit"] for r in run.lines if "event" not in r} == {2}
     assert not any(r.get("audited") for r in run.lines)
+
+
+def test_two_adapters_of_one_plan_share_nothing(adapting):
+    run = adapting()
+    config = load_config(run.out / "config.resolved.yaml", with_overrides=False).config
+    plan = plan_run(config)
+    used, fresh = plan.adapter(), plan.adapter()
+    before = fresh.to_state()
+    for note in notes(run, "seen"):
+        used.replay(note)
+    assert used.to_state() != before
+    assert fresh.to_state() == plan.adapter().to_state() == before
+
+
+def test_a_class_that_is_always_full_never_leaves_early(adapting):
+    run = adapting("policy.always_full=[car, van, bus, truck]")
+    assert {r["exit"] for r in run.lines if "event" not in r} == {2}
+
+
+def test_a_class_that_the_model_does_not_know_is_refused(adaptive_model, tmp_path, capsys):
+    words = ["--source", "cam=synthetic://?frames=1", "--out", str(tmp_path / "out")]
+    settings = [f"model.name={adaptive_model}", "policy.always_full=[lorry]"]
+    status = main(["run", *words, *(w for each in settings for w in ("--set", each))])
+    assert status == 2
+    assert "policy.always_full: expected classes of model 'tiny', got 'lorry'" in (
+        capsys.readouterr().err
+    )
 
 
 @pytest.mark.processes

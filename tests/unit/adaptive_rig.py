@@ -13,7 +13,7 @@ FULL_MACS = round(COSTS.plain() * UNIT)
 EXITS, CLASSES = 4, 10
 
 
-def make_adapter(sources=("a",), settings=SETTINGS, calibration=None):
+def make_adapter(sources=("a",), settings=SETTINGS, calibration=None, always_full=()):
     table = shifting_table(800) if calibration is None else calibration
     return Adapter(
         settings.controller(table),
@@ -21,6 +21,7 @@ def make_adapter(sources=("a",), settings=SETTINGS, calibration=None):
         sources=list(sources),
         num_exits=EXITS,
         full_macs=FULL_MACS,
+        always_full=always_full,
     )
 
 

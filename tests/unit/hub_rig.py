@@ -77,7 +77,17 @@ class Rig:
         self.inbox[peer] = deque(a for a in box if not isinstance(a.message, kind))
         return found
 
-    def frame(self, source="a", regions=1, number=None, dropped=None, peer=None, segment=0):
+    def frame(
+        self,
+        source="a",
+        regions=1,
+        number=None,
+        dropped=None,
+        peer=None,
+        *,
+        segment=0,
+        slot=None,
+    ):
         number = self.sent_frames[source] if number is None else number
         self.sent_frames[source] = number + 1
         dropped = dropped or {}
@@ -90,6 +100,7 @@ class Rig:
             decode_ms=1.0,
             regions=[RegionHeader((0, 0, 4, 4))] * regions,
             segment=segment,
+            slot=slot,
         )
         message = Frames(source, [header], Counters(captured, dropped))
         self.say(peer or f"reader/{source}#0", message, bytes([number % 256]) * (CROP * regions))

@@ -240,6 +240,16 @@ class TestAlwaysFull:
         assert all(line["exit"] == 3 and not line["audited"] for line in rig.lines("b"))
         assert any(line["exit"] < 3 for line in rig.lines("a"))
 
+    def test_a_class_may_be_too_dear_to_leave_early(self):
+        adapter = make_adapter(always_full=(2, 3))
+        rig = AdaptiveRig(adapter=adapter)
+        rig.show("clean", 200)
+        assert rig.hub.policy.body["classes"] == [2, 3]
+        dear = [line for line in rig.lines() if line["label_id"] in {2, 3}]
+        assert dear
+        assert all(line["exit"] == 3 for line in dear)
+        assert any(line["exit"] < 3 for line in rig.lines())
+
     def test_adaptation_does_not_look_at_it(self):
         rig = AdaptiveRig(("a", "b"), always_full=frozenset({"b"}))
         for _ in range(60):

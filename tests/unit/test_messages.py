@@ -13,18 +13,18 @@ FROM_CHILD = [
     m.Hello("reader", "a", 1),
     m.Frames(
         "a",
-        [m.FrameHeader(1, 0.5, 2, 3, 1.5, [m.RegionHeader((0, 0, 1, 1), "gate", 3)])],
+        [m.FrameHeader(1, 0.5, 2, 3, 1.5, [m.RegionHeader((0, 0, 1, 1), "gate", 3)], 4)],
         m.Counters(2),
     ),
     m.ReaderStatus("a", m.Counters(5, {"latest": 2}, 1, 1), "running", 2),
     m.SourceEnded("a", "complete", m.Counters(9)),
     m.BatchDone(3, [m.RegionResult(1, 0.5, 2, 0.3, 40, 2, 0.9)], 1.5, 1.0),
-    m.SinkAck(4, 100),
-    m.Closed(9),
+    m.SinkAck(4, 100, 2),
+    m.Closed(9, 2),
     m.Fatal("no such file"),
 ]
 FROM_HUB = [
-    m.Credit(8),
+    m.Credit(8, 3),
     m.EndConfirmed(),
     m.PolicyBody(1, {"kind": "fixed", "thresholds": [0.5, None]}),
     m.Batch(7, 1, 3, [1]),

@@ -15,11 +15,12 @@ from pipeline.supervisor.run_folder import RunFolder
 class Plan:
     """A plan without a model."""
 
-    def __init__(self, **sources):
+    def __init__(self, settings=None, **sources):
         self.config = load_config(
             base={
                 "sources": {name: {"uri": uri} for name, uri in sources.items()},
                 "sinks": [{"type": "jsonl"}, {"type": "jsonl", "file": "second.jsonl"}],
+                **(settings or {}),
             },
             environment={},
         ).config
@@ -34,6 +35,7 @@ class Plan:
                 crop_bytes=1,
                 policy_version=1,
                 policy_body={},
+                smooth=(2, 3),
             )
         )
 
@@ -83,6 +85,33 @@ def test_an_interrupts_end_is_taken_back(tmp_path):
 def test_a_camera_never_uses_a_number_twice(tmp_path):
     sources = resumed(tmp_path, lines(0, 1, 2), lines(0, 1, 2), a="webcam://0")
     assert sources["a"].last_accepted.frame == 2
+
+
+def test_smoothing_goes_on_where_the_last_whole_frame_left_it(tmp_path):
+    given = ["car", "car", "bus", "bus"]
+    records = [
+        {"source": "a", "zone": None, "region": 0, "track": None, "frame": n, "pts_s": n / 10}
+        | {"label": label}
+        for n, label in enumerate(given)
+    ]
+    text = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(text)
+    plan = Plan({"labels": {"smooth": {"needed": 2, "of": 3}}}, a="a.mp4")
+    apply_progress(plan.hub, plan, tmp_path)
+    # Frame 3 is done again: had it been remembered too, "bus" would be shown.
+    assert plan.hub._smoother.label(records[3] | {"label": "car"}) == "car"
+
+
+@pytest.mark.parametrize(("waits", "offset"), [(True, 2), (False, -1)])
+def test_a_video_hears_how_many_frames_it_should_hold(tmp_path, waits, offset):
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(lines(0, 1, 2))
+    plan = Plan(a="a.mp4")
+    plan.hub.sinks["b"].draws = "a"
+    plan.hub.sources["a"].waits_for_sinks = waits
+    apply_progress(plan.hub, plan, tmp_path)
+    assert (plan.hub.sinks["a"].offset, plan.hub.sinks["b"].offset) == (0, offset)
 
 
 def test_a_finished_run_has_nothing_left(tmp_path):

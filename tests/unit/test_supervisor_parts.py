@@ -8,6 +8,8 @@ import pytest
 
 from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
+from pipeline.supervisor.recomputed import read_telemetry
+from pipeline.supervisor.recording import TELEMETRY, Recording
 from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
 from pipeline.supervisor.run_log import RunLog, StageHandler
@@ -109,3 +111,18 @@ def test_a_snapshot_names_classes_unless_there_are_very_many():
     names = [f"class {i}" for i in range(MAX_CLASS_NAMES)]
     assert class_names(tuple(names)) == names
     assert class_names((*names, "one more")) == []
+
+
+def test_a_recording_goes_on_behind_its_last_whole_record(tmp_path):
+    recording = Recording(tmp_path)
+    for number in range(3):
+        recording.note({"kind": "n", "number": number, "bytes": bytes(100)})
+    recording.close()
+    whole = (tmp_path / TELEMETRY).read_bytes()
+    for lost in (1, 50, len(whole) // 3 - 1):
+        (tmp_path / TELEMETRY).write_bytes(whole[:-lost])
+        again = Recording(tmp_path)
+        again.note({"kind": "n", "number": 9, "bytes": b""})
+        again.close()
+        numbers = [note["number"] for note in read_telemetry(tmp_path / TELEMETRY)]
+        assert numbers == [0, 1, 9]

@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from sample_snapshot import sample_snapshot
 
 from pipeline.snapshot import (
+    AdaptationSnap,
     LatencySnap,
     Ledger,
     PolicySnap,
@@ -117,6 +118,7 @@ def awkward() -> Snapshot:
         policy=PolicySnap(version=10**9, kind=texts[1], thresholds=[0.5] * 60),
         power=PowerSnap(power_w=1e9, energy_j=1e15, source=texts[1]),
         ledger=Ledger(captured=10**15, processed=1, dropped={texts[3]: 7}, skipped=9, corrupt=8),
+        adaptation=AdaptationSnap(epsilon=0.02, confidence=0.95, frozen=texts[3] + texts[0]),
         fps=1e12,
         latency_ms=LatencySnap(p50=1e9, p95=math.nan, p99=math.inf),
         alarms=texts,

@@ -12,7 +12,7 @@ import msgspec
 from dart_stream.adaptation import DartController, DartSettings, Start, dart_controller
 from dart_stream.errors import DartStreamError, DataError
 from dart_stream.exit_table import ExitTable
-from dart_stream.policies import Policy
+from dart_stream.policies import Policy, with_always_full
 from pipeline.messages import RegionResult
 from pipeline.stages.hub.coin import coin
 from pipeline.stages.hub.seen import Seen
@@ -62,6 +62,7 @@ class Adapter:
         sources: names, in the order of the configuration.
         num_exits: of the model.
         full_macs: of the plain network.
+        always_full: classes that run to full depth, rising.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Adapter:
         sources: Sequence[str],
         num_exits: int,
         full_macs: int,
+        always_full: tuple[int, ...] = (),
     ) -> None:
         self.settings = settings
         self.failure: str | None = None
@@ -85,7 +87,9 @@ class Adapter:
         self._numbers = {name: number for number, name in enumerate(sources)}
         self._num_exits, self._full_macs = num_exits, full_macs
         self._segments: dict[str, int] = {}
-        self._policy = controller.policy
+        self._always_full = always_full
+        self._deployed = controller.policy
+        self._policy = with_always_full(controller.policy, always_full)
         self._alarms_told = controller.num_alarms
         self._recorded_bytes = 0
 
@@ -169,7 +173,7 @@ class Adapter:
                 f"adapter state: expected settings {settings}, got {state.get('settings')}"
             )
         self._controller = self._controller.from_state(state.get("controller", {}))
-        self._policy = self._controller.policy
+        self._deploy()
         self._alarms_told = self._controller.num_alarms
 
     def _take(
@@ -220,11 +224,17 @@ class Adapter:
                 for alarm in controller.alarms[-count:]
             ]
 
+    def _deploy(self) -> None:
+        """Put the controller's policy in force, if it is another one."""
+        if self._controller.policy is not self._deployed:
+            self._deployed = self._controller.policy
+            self._policy = with_always_full(self._deployed, self._always_full)
+
     def _protected(self, step: Callable[[], None]) -> None:
         """The stream goes on whatever happens here."""
         try:
             step()
-            self._policy = self._controller.policy
+            self._deploy()
         except Exception as error:  # noqa: BLE001  # a fault here must not cost a frame
             kind = "" if isinstance(error, DartStreamError) else f"{type(error).__name__}: "
             self.failure = f"{kind}{error}"

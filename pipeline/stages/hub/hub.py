@@ -37,8 +37,9 @@ from pipeline.stages.hub.actions import Action, Alarm, Kill, NewPolicy, Note, Se
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.observed import check_observed
-from pipeline.stages.hub.records import Times, end_record, region_record
+from pipeline.stages.hub.records import Times, end_record, frame_record, region_record
 from pipeline.stages.hub.sink import SinkTrack
+from pipeline.stages.hub.smoothing import Smoother
 from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
 from pipeline.stages.hub.statistics import Answer, Statistics
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
@@ -70,6 +71,14 @@ class HubPlan:
     batch_deadline_ns: int = 30_000_000_000
     always_full: frozenset[str] = frozenset()
     """Sources whose every region runs to full depth."""
+    min_confidence: float = 0.0
+    """An answer that is less sure has no label."""
+    draws: dict[str, str] = field(default_factory=dict)
+    """Sinks that draw, and the source whose frames each of them takes out of shared memory."""
+    waits_for_sinks: frozenset[str] = frozenset()
+    """Sources whose frames wait for the sinks that draw them, instead of going undrawn."""
+    smooth: tuple[int, int] = (1, 1)
+    """So many of the last so many answers must agree on the label that is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +112,21 @@ class Hub:
         self.policy_versions: deque[int] = deque([plan.policy_version], maxlen=VERSIONS_KEPT)
         """Those in force so far, the last ones."""
         self.sources = {
-            name: SourceTrack(name, plan.crop_bytes, plan.credits_of.get(name, plan.credits))
+            name: SourceTrack(
+                name,
+                plan.crop_bytes,
+                plan.credits_of.get(name, plan.credits),
+                waits_for_sinks=name in plan.waits_for_sinks,
+            )
             for name in plan.sources
         }
         self.workers = {name: WorkerTrack(name) for name in plan.workers}
-        self.sinks = {name: SinkTrack(name) for name in plan.sinks}
+        self.sinks = {name: SinkTrack(name, plan.draws.get(name)) for name in plan.sinks}
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
         self.fatal: list[str] = []
         """Why children gave up; the run fails with these."""
         self._adapted = None if adapter is None else adapter.policy
+        self._smoother = Smoother(*plan.smooth)
         self._dispatcher = Dispatcher(self.sources.values(), plan.max_batch)
         self._roles: dict[str, tuple[str, str]] = {}
         self._next_batch = 0
@@ -148,6 +163,10 @@ class Hub:
     ) -> None:
         """Begin a source where an earlier run broke off."""
         self.sources[name].resume(point, frames=frames, regions=regions)
+
+    def remember_label(self, record: Record) -> None:
+        """Take a line of an earlier session into the smoothing of labels."""
+        self._smoother.label(record)
 
     def source_already_ended(
         self, name: str, reason: str, counters: Counters, processed: int
@@ -205,10 +224,10 @@ class Hub:
             case BatchDone() if role == "worker":
                 self._batch_done(self.workers[name], message, now_ns)
             case SinkAck() if role == "sink":
-                self.sinks[name].acknowledged(message.seq, message.offset)
+                self._sink_took(self.sinks[name], message, message.offset)
                 self.sinks[name].heard_ns = now_ns
             case Closed() if role == "sink":
-                self.sinks[name].acknowledged(message.seq, self.sinks[name].offset)
+                self._sink_took(self.sinks[name], message, self.sinks[name].offset)
                 self.sinks[name].closed = True
             case Fatal():
                 self._fatal(role, name, message.text)
@@ -259,9 +278,7 @@ class Hub:
         if message.schema != SCHEMA_VERSION:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
         if role == "reader":
-            source = self.sources[name]
-            source.reader, source.was_heard = peer, True
-            source.credits_due = max(0, source.credits - len(source.window))
+            self.sources[name].said_hello(peer)
             if self._is_stopping:
                 self._send(peer, Stop())
         elif role == "worker":
@@ -277,7 +294,7 @@ class Hub:
 
     def _frames(self, peer: str, message: Frames, blob: bytes) -> None:
         try:
-            self.sources[message.source].accept(message, blob)
+            self.sources[message.source].accept(message, blob, peer)
         except PeerError:
             # Its account is wrong from here on; its successor begins with the last good frame.
             self._actions.append(Kill(peer, "sent a frame that cannot be accepted"))
@@ -292,6 +309,15 @@ class Hub:
             if not message.ok:
                 self._actions.append(Alarm(f"source {source.name}: {message.reason}"))
         self._send(peer, EndConfirmed())
+
+    def _sink_took(self, sink: SinkTrack, message: SinkAck | Closed, offset: int) -> None:
+        for record in sink.acknowledged(message.seq, offset):
+            if "picture" in record:
+                reader, slot = record["picture"]
+                self.sources[record["source"]].drawn((reader, slot))
+        more = sink.has_lost(message.lost)
+        if more:
+            self._actions.append(Alarm(f"sink {sink.name}: {more} frames are lost"))
 
     def _fatal(self, role: str, name: str, text: str) -> None:
         text = redact(text)
@@ -400,7 +426,7 @@ class Hub:
         frame.records[task.number] = region_record(
             task,
             result,
-            label=self.plan.labels[result.label_id],
+            label=self._label(result),
             policy_version=batch.policy_version,
             times=Times(queue_ms, infer_ms, total_ms),
         )
@@ -410,6 +436,11 @@ class Hub:
         source.left_at(result.exit)
         if frame.missing == 0:
             source.frame_age_ms, source.position_s = total_ms, frame.header.pts_s
+
+    def _label(self, result: RegionResult) -> str | None:
+        # As it is written, so that a reader of the results who rounds no further agrees.
+        is_sure = round(result.confidence, 6) >= self.plan.min_confidence
+        return self.plan.labels[result.label_id] if is_sure else None
 
     def _worker_lost(self, worker: WorkerTrack) -> Loss:
         suspects, untouched = worker.lose()
@@ -443,6 +474,7 @@ class Hub:
         for source in self.sources.values():
             for frame in source.release():
                 self._put_records(frame)
+                self._put_picture(source, frame)
             if source.is_finished and not source.end_recorded:
                 source.end_recorded = True
                 self._put(end_record(source))
@@ -453,11 +485,22 @@ class Hub:
     def _put_records(self, frame: PendingFrame) -> None:
         for record in frame.records:
             if record is not None:
+                record["smoothed_label"] = self._smoother.label(record)
                 self._put(record)
+
+    def _put_picture(self, source: SourceTrack, frame: PendingFrame) -> None:
+        drawing = [sink for sink in self.sinks.values() if sink.draws == source.name]
+        for sink in drawing:
+            if frame.header.slot is None:
+                sink.frames_dropped += 1
+            else:
+                sink.put(frame_record(frame))
+        source.lease(frame, len(drawing))
 
     def _put(self, record: Record) -> None:
         for sink in self.sinks.values():
-            sink.put(record)
+            if sink.wants(record):
+                sink.put(record)
 
     def _dispatch(self, now_ns: int) -> None:
         while True:
@@ -514,9 +557,10 @@ class Hub:
         if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
-            if source.reader is not None and source.ended is None and source.credits_due:
-                self._send(source.reader, Credit(source.credits_due))
-                source.credits_due = 0
+            is_due = source.credits_due or source.slots_due
+            if source.reader is not None and source.ended is None and is_due:
+                self._send(source.reader, Credit(source.credits_due, source.slots_due))
+                source.credits_due = source.slots_due = 0
 
     def _all_begin(self, now_ns: int) -> bool:
         """All begin together: a process that starts faster gets no head start of seconds.

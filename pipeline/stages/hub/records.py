@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from pipeline.messages import SCHEMA_VERSION, RegionResult
-from pipeline.sinks.base import Record
-from pipeline.stages.hub.source import RegionTask, SourceTrack
+from pipeline.sinks.base import END_EVENT, FRAME_EVENT, Record
+from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
 
 
 class Times(NamedTuple):
@@ -21,9 +21,9 @@ class Times(NamedTuple):
 
 
 def region_record(
-    task: RegionTask, result: RegionResult, *, label: str, policy_version: int, times: Times
+    task: RegionTask, result: RegionResult, *, label: str | None, policy_version: int, times: Times
 ) -> Record:
-    """The line of one region."""
+    """The line of one region; its smoothed label is known once its turn has come."""
     frame = task.frame.header
     region = frame.regions[task.number]
     full_depth = None
@@ -43,6 +43,7 @@ def region_record(
         "box": list(region.box),
         "track": region.track,
         "label": label,
+        "smoothed_label": None,
         "label_id": result.label_id,
         "confidence": round(result.confidence, 6),
         "exit": result.exit,
@@ -60,13 +61,26 @@ def region_record(
     }
 
 
+def frame_record(frame: PendingFrame) -> Record:
+    """For sinks that draw: where a frame's picture lies, and the lines of its regions."""
+    return {
+        "schema": SCHEMA_VERSION,
+        "event": FRAME_EVENT,
+        "source": frame.source,
+        "frame": frame.header.frame,
+        "pts_s": round(frame.header.pts_s, 6),
+        "picture": [frame.reader, frame.header.slot],
+        "regions": [record for record in frame.records if record is not None],
+    }
+
+
 def end_record(source: SourceTrack) -> Record:
     """The last line of a source."""
     assert source.ended is not None
     ledger = source.ledger
     return {
         "schema": SCHEMA_VERSION,
-        "event": "end_of_stream",
+        "event": END_EVENT,
         "source": source.name,
         "reason": source.ended.reason,
         "frames": {

@@ -9,6 +9,8 @@ from pipeline.sinks.base import Key, Record, key_of
 MAX_UNACKED = 4_096
 """Records; beyond this, sources get no credit."""
 _MAX_PER_MESSAGE = 512
+_MAX_PICTURES = 2
+"""Frames to draw in one message: each message is answered, and the answer frees their slots."""
 _FEED_INTERVAL_NS = 50_000_000
 _FEED_AT_ONCE = 64
 """Records; fewer are sent only every so often, because a message costs as much for one."""
@@ -25,6 +27,8 @@ class SinkTrack:
     """
 
     name: str
+    draws: str | None = None
+    """The one source whose frames it draws; it gets these instead of lines, a few at a time."""
     identity: str | None = None
     offset: int = 0
     next_seq: int = 0
@@ -38,6 +42,12 @@ class SinkTrack:
     heard_ns: int = 0
     """When it last took something, or had nothing to take."""
     held: dict[str, Key] = field(default_factory=dict)
+    frames_dropped: int = 0
+    """Frames that it should have drawn, whose picture was not kept: it was too slow."""
+    frames_lost: int = 0
+    """Frames that were handed to it and are not in what it wrote."""
+    lost_now: int = 0
+    """Of these, what this incarnation has told."""
     close_wanted: bool = False
     close_sent: bool = False
     closed: bool = False
@@ -46,6 +56,10 @@ class SinkTrack:
     def is_full(self) -> bool:
         """So much is not durable that sources must wait."""
         return len(self.unacked) >= MAX_UNACKED
+
+    def wants(self, record: Record) -> bool:
+        """Whether a line is for it."""
+        return self.draws is None or ("event" in record and record["source"] == self.draws)
 
     def put(self, record: Record) -> None:
         """Queue a record, unless the sink holds it from an earlier life."""
@@ -56,20 +70,30 @@ class SinkTrack:
     def said_hello(self, identity: str, held: dict[str, Key]) -> None:
         """A new incarnation; `held` is the last key it has per source."""
         self.identity, self.num_sent, self.close_sent = identity, 0, False
+        self.lost_now = 0
         self.ends.clear()
         self.fed_ns = -_FEED_INTERVAL_NS
         # It looked only behind `offset`; what an earlier incarnation held, it holds too.
         self.held |= held
         self.unacked = deque(item for item in self.unacked if not self._is_held(item[1]))
 
-    def acknowledged(self, seq: int, offset: int) -> None:
-        """Everything up to `seq` is durable."""
+    def acknowledged(self, seq: int, offset: int) -> list[Record]:
+        """Everything up to `seq` is durable; returns what no longer must be kept for it."""
         self.offset = offset
+        done: list[Record] = []
         while self.ends and self.ends[0] <= seq:
             self.ends.popleft()
         while self.unacked and self.unacked[0][0] <= seq:
-            self.unacked.popleft()
+            done.append(self.unacked.popleft()[1])
             self.num_sent = max(0, self.num_sent - 1)
+        return done
+
+    def has_lost(self, frames: int) -> int:
+        """This incarnation counts so many in all; returns how many more than before."""
+        more = max(0, frames - self.lost_now)
+        self.frames_lost += more
+        self.lost_now += more
+        return more
 
     def lost(self) -> None:
         """This incarnation died."""
@@ -80,8 +104,9 @@ class SinkTrack:
         out: list[HubMessage] = []
         if self.identity is None or self.closed or not self._is_due(now_ns):
             return out
+        limit = _MAX_PER_MESSAGE if self.draws is None else _MAX_PICTURES
         while self.num_sent < len(self.unacked) and len(self.ends) < _MAX_MESSAGES:
-            end = min(self.num_sent + _MAX_PER_MESSAGE, len(self.unacked))
+            end = min(self.num_sent + limit, len(self.unacked))
             chunk = [self.unacked[i] for i in range(self.num_sent, end)]
             for run in _consecutive(chunk):
                 self.ends.append(run[-1][0])
@@ -95,7 +120,9 @@ class SinkTrack:
         return out
 
     def _is_due(self, now_ns: int) -> bool:
-        """Enough has come together, the last has come, or it was fed long ago."""
+        """Enough has come together, the last has come, it was fed long ago, or a reader waits."""
+        if self.draws is not None:
+            return True
         num_unsent = len(self.unacked) - self.num_sent
         waited = now_ns - self.fed_ns >= _FEED_INTERVAL_NS
         return waited or self.close_wanted or num_unsent >= _FEED_AT_ONCE

@@ -10,6 +10,8 @@ from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
 
 DropReason = str
+Lease = tuple[str, int]
+"""A picture in shared memory: the reader's incarnation and the slot of its ring."""
 RECENT_EXITS = 200
 
 
@@ -24,6 +26,8 @@ class PendingFrame:
     records: list[Record | None]
     missing: int
     """Regions without an answer."""
+    reader: str = ""
+    """The incarnation that sent it; its ring holds the picture, if any does."""
     dropped: DropReason | None = None
 
 
@@ -56,6 +60,8 @@ class SourceTrack:
     crop_bytes: int
     credits: int
     """Frames it may have in the pipeline."""
+    waits_for_sinks: bool = False
+    """A credit comes back only when the picture of its frame is drawn."""
     counters: Counters = field(default_factory=Counters)
     accepted_counters: Counters = field(default_factory=Counters)
     """As of the last accepted frame: where a reader begins that reads again what follows it."""
@@ -70,6 +76,10 @@ class SourceTrack:
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
     credits_due: int = 0
+    leases: Counter[Lease] = field(default_factory=Counter)
+    """Sinks that have not drawn it yet, by picture."""
+    slots_due: int = 0
+    """Of the ring of the reader that lives."""
     ended: SourceEnded | None = None
     end_recorded: bool = False
     state: str = "starting"
@@ -100,8 +110,39 @@ class SourceTrack:
         total = max(1, len(self.exits))
         return [counts[k] / total for k in range(num_exits)]
 
-    def accept(self, message: Frames, blob: bytes) -> None:
-        """Take frames into the window, all or none.
+    def said_hello(self, reader: str) -> None:
+        """A new reader, with an empty ring; what its predecessors sent still counts."""
+        self.reader, self.was_heard = reader, True
+        undrawn = len(self.leases) if self.waits_for_sinks else 0
+        self.credits_due = max(0, self.credits - len(self.window) - undrawn)
+        self.slots_due = 0
+
+    def lease(self, frame: PendingFrame, sinks: int) -> None:
+        """So many sinks draw this frame; its slot is not filled again before they have."""
+        if frame.header.slot is None:
+            return
+        if sinks:
+            self.leases[frame.reader, frame.header.slot] = sinks
+        else:
+            self._slot_is_free(frame.reader)
+
+    def drawn(self, picture: Lease) -> None:
+        """A sink has taken a picture; the last of them gives back slot and credit."""
+        if picture not in self.leases:
+            return
+        self.leases[picture] -= 1
+        if self.leases[picture] == 0:
+            del self.leases[picture]
+            self._slot_is_free(picture[0])
+
+    def _slot_is_free(self, reader: str) -> None:
+        if self.waits_for_sinks:
+            self.credits_due += 1
+        if reader == self.reader:
+            self.slots_due += 1
+
+    def accept(self, message: Frames, blob: bytes, reader: str = "") -> None:
+        """Take frames that a reader sent into the window, all or none.
 
         Raises:
             PeerError: A frame is out of order or the pixels have the wrong size.
@@ -111,7 +152,7 @@ class SourceTrack:
         begin = 0
         for header in message.frames:
             end = begin + len(header.regions) * self.crop_bytes
-            self._enter(header, pixels[begin:end])
+            self._enter(header, pixels[begin:end], reader)
             begin = end
         self.counters = self.accepted_counters = message.counters
         self.state = "running"
@@ -133,9 +174,9 @@ class SourceTrack:
                 f"{count} crops, got {len(blob)}"
             )
 
-    def _enter(self, header: FrameHeader, crops: memoryview) -> None:
+    def _enter(self, header: FrameHeader, crops: memoryview, reader: str) -> None:
         count = len(header.regions)
-        frame = PendingFrame(self.name, header, crops, [None] * count, missing=count)
+        frame = PendingFrame(self.name, header, crops, [None] * count, missing=count, reader=reader)
         self.window.append(frame)
         self.waiting.extend(RegionTask(frame, number) for number in range(count))
         self.last_accepted = ResumePoint(header.frame, header.pts_s)
@@ -143,7 +184,7 @@ class SourceTrack:
         self.segment = header.segment
 
     def release(self) -> list[PendingFrame]:
-        """Frames that are done and whose turn it is; their credits fall due."""
+        """Frames that are done and whose turn it is; credits of those not to be drawn fall due."""
         done: list[PendingFrame] = []
         while self.window and self.window[0].missing == 0:
             frame = self.window.popleft()
@@ -152,7 +193,8 @@ class SourceTrack:
             else:
                 self.dropped[frame.dropped] += 1
             done.append(frame)
-        self.credits_due += len(done)
+            if not (self.waits_for_sinks and frame.header.slot is not None):
+                self.credits_due += 1
         return done
 
     @property

@@ -1,0 +1,164 @@
+"""Whole frames in shared memory: a ring of slots that one reader fills and sinks look into.
+
+A ring is a plain file, mapped by both sides. Which slots may be filled again is not written in it:
+the hub holds the leases, so that a sink's death leaves nothing locked. A slot carries the number of
+its frame, which grows within a ring: whoever finds another one than he was told has come too late.
+"""
+
+import errno
+import mmap
+import os
+import struct
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import SourceError
+from pipeline.readers.base import Frame, Pixels
+
+_RING: Final = struct.Struct("<QQ")
+"""Slots, bytes of a slot."""
+_SLOT: Final = struct.Struct("<qIIII")
+"""Frame number (-1 while it is filled), width and height here, width and height of the source."""
+_LINE: Final = 64
+"""Bytes before the first slot and before each slot's pixels."""
+_EMPTY: Final = -1
+
+
+class Picture(NamedTuple):
+    """A frame out of a ring."""
+
+    pixels: Pixels
+    """RGB uint8 of shape (height, width, 3), a copy."""
+    source_size: tuple[int, int]
+    """Width and height of the source's frame, in whose pixels boxes are given."""
+
+
+def ring_path(folder: str | Path, identity: str) -> Path:
+    """Where the ring of a reader lies; each incarnation (`reader/NAME#N`) has its own."""
+    return Path(folder) / f"{identity.removeprefix('reader/')}.ring"
+
+
+class RingWriter:
+    """The reader's side. The file is made with the first frame, which says how large a slot is.
+
+    Args:
+        path: The file; its folder exists.
+        slots: Frames that fit.
+    """
+
+    def __init__(self, path: Path, slots: int) -> None:
+        self._path = path
+        self._slots = slots
+        self._next = 0
+        self._free = slots
+        self._slot_bytes = 0
+        self._map: mmap.mmap | None = None
+
+    def put(self, frame: Frame) -> int | None:
+        """Copy a frame into the next slot; its number, or None if the ring is full.
+
+        A frame that is larger than the first one was is scaled down until it fits.
+
+        Raises:
+            SourceError: Shared memory has no room for the ring.
+        """
+        if not self._free:
+            return None
+        pixels = frame.pixels()
+        if self._map is None:
+            self._slot_bytes = -(-pixels.nbytes // _LINE) * _LINE
+            self._map = _create(self._path, self._slots, self._slot_bytes)
+        slot = self._next
+        self._fill(self._map, slot, frame, _fitted(pixels, self._slot_bytes))
+        self._next = (slot + 1) % self._slots
+        self._free -= 1
+        return slot
+
+    def release(self, count: int) -> None:
+        """So many of the slots, the oldest, may be filled again."""
+        self._free = min(self._slots, self._free + count)
+
+    def _fill(self, memory: mmap.mmap, slot: int, frame: Frame, pixels: Pixels) -> None:
+        begin = _slot_at(slot, self._slot_bytes)
+        height, width = pixels.shape[:2]
+        sizes = (width, height, frame.width, frame.height)
+        _SLOT.pack_into(memory, begin, _EMPTY, *sizes)
+        memory[begin + _LINE : begin + _LINE + pixels.nbytes] = pixels.data.cast("B")
+        _SLOT.pack_into(memory, begin, frame.index, *sizes)
+
+
+class RingReader:
+    """A sink's side.
+
+    Args:
+        path: A ring that a reader made.
+
+    Raises:
+        FileNotFoundError: It is gone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with path.open("rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        self._slots, self._slot_bytes = _RING.unpack_from(self._map)
+
+    def picture(self, slot: int, frame: int) -> Picture | None:
+        """The picture of a frame; None if the slot holds another one."""
+        if not 0 <= slot < self._slots:
+            return None
+        begin = _slot_at(slot, self._slot_bytes)
+        number, width, height, source_width, source_height = _SLOT.unpack_from(self._map, begin)
+        size = width * height * 3
+        if number != frame or size > self._slot_bytes:
+            return None
+        copied = np.frombuffer(self._map[begin + _LINE : begin + _LINE + size], np.uint8)
+        if _SLOT.unpack_from(self._map, begin)[0] != frame:
+            return None  # it was filled again meanwhile
+        return Picture(
+            np.array(copied.reshape(height, width, 3)), source_size=(source_width, source_height)
+        )
+
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._map.close()
+
+
+def _slot_at(slot: int, slot_bytes: int) -> int:
+    return _LINE + slot * (_LINE + slot_bytes)
+
+
+def _create(path: Path, slots: int, slot_bytes: int) -> mmap.mmap:
+    size = _slot_at(slots, slot_bytes)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        # Without it a full file system would end the process with a bus error at some later frame.
+        os.posix_fallocate(descriptor, 0, size)
+        memory = mmap.mmap(descriptor, size)
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        if error.errno not in {errno.ENOSPC, errno.ENOMEM}:
+            raise
+        raise SourceError(
+            f"shared memory: expected room for {slots} frames, {size / 1e6:.0f} MB, in "
+            f"{path.parent}, got less; make it larger (a container: --shm-size=1g) or set "
+            "runtime.credits lower"
+        ) from error
+    finally:
+        os.close(descriptor)
+    _RING.pack_into(memory, 0, slots, slot_bytes)
+    return memory
+
+
+def _fitted(pixels: Pixels, slot_bytes: int) -> Pixels:
+    if pixels.nbytes <= slot_bytes:
+        return pixels
+    factor: float = (slot_bytes / pixels.nbytes) ** 0.5
+    height, width = (max(1, int(side * factor)) for side in pixels.shape[:2])
+    small: NDArray[np.uint8] = np.asarray(
+        cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8
+    )
+    return small
