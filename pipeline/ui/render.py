@@ -104,7 +104,7 @@ def _compact(snapshot: Snapshot, width: int, height: int, history: History | Non
     left = (width - _GAP) // 2
     right = width - left - _GAP
     workers = workers_block(snapshot.workers, snapshot.ledger, width, rows.workers)
-    log = messages_block(snapshot.alarms, snapshot.log, width, rows.messages)
+    log = messages_block(snapshot, width, rows.messages)
     return [
         header(snapshot),
         plain(sources_block(snapshot.sources, width, rows.sources, lined=True)),
@@ -140,7 +140,7 @@ def _roomy(snapshot: Snapshot, width: int, height: int, history: History | None)
         rows = rows._replace(messages=rows.messages - more)
         trends = [boxed(trends_block(history, inner, _TREND_ROWS + more))]
     workers = workers_block(snapshot.workers, snapshot.ledger, inner, rows.workers)
-    log = messages_block(snapshot.alarms, snapshot.log, inner, rows.messages)
+    log = messages_block(snapshot, inner, rows.messages)
     return [
         header(snapshot),
         boxed(sources_block(snapshot.sources, inner, rows.sources, lined=False)),

@@ -292,6 +292,12 @@ def test_newest_alarms_stay_with_a_count_of_the_earlier_ones():
     assert "earlier" in text
 
 
+def test_alarms_that_a_snapshot_no_longer_carries_are_counted():
+    text = draw(msgspec.structs.replace(usual(), alarms=["one"], num_alarms=1234), 100, 30)
+    assert "alarms (+1,233 earlier) and log" in text
+    assert "▲ alarms 1234" in text
+
+
 def test_exits_that_do_not_fit_are_summed_before_the_full_network():
     rows = [line[:40].split() for line in draw(many_exits()).split("\n")]
     assert next(row for row in rows if "more" in row)[-4:] == ["58.3", "%", "58.3", "%"]
