@@ -1,6 +1,6 @@
 """A snapshot as a picture for a terminal. Pure: the same snapshot gives the same picture."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from rich.console import RenderableType
 from rich.layout import Layout
@@ -14,6 +14,7 @@ from pipeline.ui.header import header
 from pipeline.ui.health import workers_block
 from pipeline.ui.history import History
 from pipeline.ui.messages import messages_block
+from pipeline.ui.rows import Wish, share_rows
 from pipeline.ui.sources import sources_block
 from pipeline.ui.speed import speed_block
 from pipeline.ui.trends import trends_block
@@ -29,23 +30,6 @@ _MORE_TREND_ROWS: Final = 4
 _LOG_ROWS: Final = 8
 """What the log has beyond these goes to the curves first."""
 _GAP: Final = 3
-
-
-class Rows(NamedTuple):
-    """Lines of the parts whose contents vary."""
-
-    sources: int
-    workers: int
-    messages: int
-    adaptation: int
-
-
-class Wish(NamedTuple):
-    """Lines of adaptation: at least, before others get more, and at most."""
-
-    least: int
-    fair: int
-    most: int
 
 
 def render(
@@ -65,35 +49,6 @@ def render(
     root = Layout()
     root.split_column(*parts)
     return root
-
-
-def share_rows(snapshot: Snapshot, rows: int, wish: Wish) -> Rows:
-    """Divide `rows`.
-
-    Two sources, the ledger, a worker, a message and the least of adaptation come first, then all
-    sources, then more of adaptation, messages and workers; the log takes what is left.
-    """
-    all_sources = 1 + max(len(snapshot.sources), 1)
-    lines = {
-        "sources": min(all_sources, 3),
-        "workers": 2,
-        "messages": 1,
-        "adaptation": wish.least,
-    }
-    spare = max(rows - sum(lines.values()), 0)
-    goals = (
-        ("sources", all_sources),
-        ("adaptation", wish.fair),
-        ("messages", 3),
-        ("adaptation", wish.most),
-        ("workers", 1 + min(len(snapshot.workers), 4)),
-    )
-    for part, goal in goals:
-        more = min(spare, max(goal - lines[part], 0))
-        lines[part] += more
-        spare -= more
-    lines["messages"] += spare
-    return Rows(**lines)
 
 
 def _compact(snapshot: Snapshot, width: int, height: int, history: History | None) -> list[Layout]:

@@ -3,11 +3,14 @@
 import fcntl
 import logging
 import random
+from types import SimpleNamespace
 
 import pytest
 
 from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
+from pipeline.supervisor.adaptation_snap import adaptation_off
+from pipeline.supervisor.plan import Adaptation
 from pipeline.supervisor.recomputed import read_telemetry
 from pipeline.supervisor.recording import TELEMETRY, Recording
 from pipeline.supervisor.restarts import RestartBudget
@@ -105,6 +108,12 @@ def test_figures_without_regions_are_unknown():
     assert statistics.macs_fraction is None
     assert statistics.recent_macs_fraction is None
     assert Ledger() == Ledger(captured=0, processed=0, dropped={}, in_flight=0)
+
+
+def test_a_run_whose_mode_has_nothing_to_adapt_says_so():
+    config = SimpleNamespace(policy=SimpleNamespace(mode="fixed"))
+    plan = SimpleNamespace(adaptation=Adaptation(), config=config)
+    assert adaptation_off(plan) == "policy fixed stays as it is"
 
 
 def test_a_snapshot_names_classes_unless_there_are_very_many():
