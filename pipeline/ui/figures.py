@@ -45,7 +45,7 @@ def bare_milliseconds(value: float | None) -> str:
     """Milliseconds without the unit."""
     if value is None or not math.isfinite(value):
         return MISSING
-    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+    return f"{value:.1f}" if value < 10 else f"{value:.0f}"
 
 
 def milliseconds(value: float | None) -> str:

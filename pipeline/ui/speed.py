@@ -24,7 +24,7 @@ def speed_block(snapshot: Snapshot, width: int, rows: int, history: History | No
     lines = [
         ("frames/s", fps),
         ("regions/s", Text(f"{rate(snapshot.regions_per_s):<8}{snapshot.regions:,} in all")),
-        ("latency", _percentiles(snapshot.latency_ms)),
+        ("latency ms", _percentiles(snapshot.latency_ms)),
         ("difficulty", _difficulty(snapshot.difficulty, width - _NAME - 1)),
         ("power", power_text(snapshot.power)),
     ]
@@ -49,12 +49,10 @@ def power_text(power: PowerSnap) -> Text:
 
 
 def _percentiles(latency: LatencySnap) -> Text:
-    """The unit stands once, at the end."""
-    text = Text()
-    for name, value in (("p50", latency.p50), ("p95", latency.p95), ("p99", latency.p99)):
-        text.append(f"{name} ", LABEL)
-        text.append(f"{bare_milliseconds(value)}  ")
-    return text.append("ms", LABEL)
+    known = (("p50", latency.p50), ("p95", latency.p95), ("p99", latency.p99))
+    return Text("  ").join(
+        Text.assemble((f"{name} ", LABEL), bare_milliseconds(value)) for name, value in known
+    )
 
 
 def _difficulty(shares: Sequence[float], width: int) -> Text:

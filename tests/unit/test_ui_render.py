@@ -236,6 +236,12 @@ def test_curves_take_the_rows_that_a_short_log_does_not_need():
     assert curve_rows(50) == 9
 
 
+def test_latencies_of_seconds_are_whole_on_the_smallest_usual_terminal():
+    latency = LatencySnap(p50=1655.4, p95=1796.0, p99=1900.0)
+    text = draw(msgspec.structs.replace(usual(), latency_ms=latency))
+    assert "latency ms p50 1655  p95 1796  p99 1900" in text
+
+
 def test_columns_stay_where_they_are_while_all_fit():
     rows = [
         draw(msgspec.structs.replace(usual(), sources=[source(phase=phase)])).split("\n")[2]
