@@ -161,6 +161,15 @@ def test_a_source_that_is_always_full_gives_full_depth(adapting):
     assert not any(r.get("audited") for r in run.lines)
 
 
+def test_each_of_several_files_begins_its_own_evidence(in_threads, adaptive_model, make_clip):
+    first, _, _ = make_clip(60), make_clip(50), make_clip(40)
+    run = in_threads({"cam": first.parent / "*.mp4"}, f"model.name={adaptive_model}")
+    count = len(list(first.parent.glob("*.mp4")))
+    assert len(notes(run, "reset")) == count - 1
+    assert "source: cam: its pictures come from a new connection" in " ".join(run.summary["alarms"])
+    assert recomputed(run.out).again == recomputed(run.out).recorded
+
+
 def test_two_adapters_of_one_plan_share_nothing(adapting):
     run = adapting()
     config = load_config(run.out / "config.resolved.yaml", with_overrides=False).config

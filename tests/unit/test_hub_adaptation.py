@@ -214,7 +214,7 @@ class TestBreaks:
         assert not rig.adapter.forces_full_depth
         rig.show("clean", 2, segment=1)
         assert rig.adapter.forces_full_depth
-        assert "source a: its pictures come from a new connection" in alarms(rig)[-1]
+        assert "source: a: its pictures come from a new connection" in alarms(rig)[-1]
         assert [note["source"] for note in notes(rig, "reset")] == ["a"]
 
     def test_a_break_may_end_where_it_began(self):
