@@ -183,7 +183,7 @@ class Supervisor:
         """Make a policy known to disk; it is sent to workers after this."""
         if self.hub.policies.adapter is not None:
             self._keeper.number(version)
-        self._recording.policy(version, body)
+        self._recording.policy(version, body, self.hub.policies.rows)
         self._recording.flush()
 
     def _alarm(self, text: str) -> None:

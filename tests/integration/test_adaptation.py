@@ -157,6 +157,7 @@ def test_a_fault_in_adaptation_does_not_stop_the_stream(adapting, monkeypatch):
 
 def test_a_source_that_is_always_full_gives_full_depth(adapting):
     run = adapting("sources.cam.always_full=true")
+    assert [note["rows"] for note in notes(run, "policy")] == [{"cam": {"kind": "full"}}]
     assert {r["exit"] for r in run.lines if "event" not in r} == {2}
     assert not any(r.get("audited") for r in run.lines)
 

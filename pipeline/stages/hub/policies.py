@@ -55,6 +55,11 @@ class Policies:
         self.versions.clear()
         self.versions.append(version)
 
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Sources that another policy than the one in force decides, and its body."""
+        return {source: {"kind": "full"} for source in sorted(self._always_full)}
+
     def full(self, tasks: Sequence[RegionTask]) -> frozenset[int]:
         """Positions of regions whose source always runs to full depth."""
         if not self._always_full:
