@@ -101,7 +101,7 @@ class SnapshotMaker:
             alarms=state.alarms[-_SHOWN_ALARMS:],
             num_alarms=state.num_alarms,
             log=state.log,
-            adaptation=adaptation_snap(self._hub.adapter),
+            adaptation=adaptation_snap(self._hub.policies.adapter),
             cpu_s=state.cpu_s,
         )
 

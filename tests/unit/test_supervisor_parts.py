@@ -3,9 +3,13 @@
 import fcntl
 import logging
 import random
+from types import SimpleNamespace
 
 import pytest
+from hub_rig import Rig
 
+from pipeline.config import SourceConfig
+from pipeline.readers import ResumePoint
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.recomputed import read_telemetry
@@ -14,6 +18,7 @@ from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
 from pipeline.supervisor.run_log import RunLog, StageHandler
 from pipeline.supervisor.snapshots import Rate
+from pipeline.supervisor.specs import SpecFactory
 
 
 def test_a_child_comes_back_so_often_and_no_more():
@@ -120,3 +125,18 @@ def test_a_recording_goes_on_behind_its_last_whole_record(tmp_path):
         again.close()
         numbers = [note["number"] for note in read_telemetry(tmp_path / TELEMETRY)]
         assert numbers == [0, 1, 9]
+
+
+@pytest.mark.parametrize(("uri", "segment"), [("rtsp://cam/stream", 4), ("clip.mp4", 3)])
+def test_a_camera_that_is_opened_again_begins_a_new_segment(tmp_path, uri, segment):
+    rig = Rig()
+    plan = SimpleNamespace(
+        config=SimpleNamespace(sources={"a": SourceConfig(uri=uri)}, seed=0),
+        model=SimpleNamespace(input_size=(2, 2), resize="stretch"),
+        decode_threads=1,
+    )
+    specs = SpecFactory(plan, rig.hub, tmp_path, folder=tmp_path, endpoints=("a", "b"))
+    assert specs.build(("reader", "a")).segment == 0
+    rig.hub.sources["a"].last_accepted = ResumePoint(7, 0.3)
+    rig.hub.sources["a"].segment = 3
+    assert specs.build(("reader", "a")).segment == segment
