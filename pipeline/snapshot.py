@@ -1,6 +1,11 @@
 """The state of a run at one moment, whole: what the monitor draws and the recording keeps."""
 
+from typing import Final
+
 import msgspec
+
+MAX_CLASS_NAMES: Final = 100
+"""Names that travel with every snapshot."""
 
 
 class Snap(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,5 +168,9 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     num_alarms: int = 0
     """So far."""
     adaptation: AdaptationSnap | None = None
+    adaptation_off: str | None = None
+    """Why there is none."""
+    classes: list[str] = []
+    """Names; empty for a model with more than `MAX_CLASS_NAMES`."""
     cpu_s: dict[str, float] = {}
     """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""

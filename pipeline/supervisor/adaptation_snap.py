@@ -2,6 +2,7 @@
 
 from pipeline.snapshot import AdaptationSnap, PolicySnap
 from pipeline.stages.hub import Adapter, Hub
+from pipeline.supervisor.plan import RunPlan
 
 
 def policy_snap(hub: Hub) -> PolicySnap:
@@ -48,3 +49,15 @@ def adaptation_snap(adapter: Adapter | None) -> AdaptationSnap | None:
         alarms=figures.alarms,
         last_alarm=f"{alarms[-1].kind}: {alarms[-1].words}" if alarms else None,
     )
+
+
+def adaptation_off(plan: RunPlan) -> str | None:
+    """Why a run keeps its policy, in a few words; None if it adapts."""
+    adaptation, mode = plan.adaptation, plan.config.policy.mode
+    if adaptation.settings is not None:
+        return None
+    if adaptation.refusal is not None:
+        return adaptation.refusal.removeprefix("no adaptation: ")
+    if mode != "dart":
+        return f"policy {mode} stays as it is"
+    return "adaptation.enabled is false"

@@ -2,11 +2,13 @@
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.perturb import Perturbation
 from pipeline.redact import redact
 from pipeline.snapshot import (
+    MAX_CLASS_NAMES,
     Ledger,
     PowerSnap,
     Snapshot,
@@ -14,7 +16,7 @@ from pipeline.snapshot import (
     WorkerSnap,
 )
 from pipeline.stages.hub import Hub, SourceTrack, WorkerTrack
-from pipeline.supervisor.adaptation_snap import adaptation_snap, policy_snap
+from pipeline.supervisor.adaptation_snap import adaptation_off, adaptation_snap, policy_snap
 from pipeline.supervisor.plan import RunPlan
 
 _WINDOW_S = 5.0
@@ -102,6 +104,8 @@ class SnapshotMaker:
             num_alarms=state.num_alarms,
             log=state.log,
             adaptation=adaptation_snap(self._hub.policies.adapter),
+            adaptation_off=adaptation_off(self._plan),
+            classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,
         )
 
@@ -133,6 +137,11 @@ class SnapshotMaker:
 
     def _rate(self, name: str, now_s: float, count: float) -> float:
         return self._rates.setdefault(name, Rate()).update(now_s, count)
+
+
+def class_names(names: Sequence[str]) -> list[str]:
+    """What a snapshot says of them: all, or none of very many."""
+    return list(names) if len(names) <= MAX_CLASS_NAMES else []
 
 
 def total_ledger(hub: Hub) -> Ledger:

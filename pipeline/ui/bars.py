@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from rich.text import Text
 
@@ -10,6 +10,8 @@ from pipeline.ui.theme import exit_glyph, exit_style
 
 MIN_BAR: Final = 8
 """Columns in which the shares of four exits can still be told apart."""
+
+_T = TypeVar("_T")
 
 _LOWER: Final = " ▁▂▃▄▅▆▇█"
 
@@ -31,6 +33,21 @@ def stacked(shares: Sequence[float], width: int) -> Text:
     return text
 
 
+def diverging(value: float, reach: float, width: int) -> tuple[str, str]:
+    """What is left and right of an axis: together `width` cells, one side of it blank.
+
+    Args:
+        value: Its sign chooses the side.
+        reach: Value that fills a side.
+        width: Cells of both sides; an odd one goes to the right.
+    """
+    left, right = width // 2, width - width // 2
+    line = bar(abs(value) / reach, left if value < 0 else right) if reach > 0 else ""
+    if value < 0:
+        return line[::-1].replace("╸", "╺").rjust(left), " " * right
+    return " " * left, line.ljust(right)
+
+
 def columns(values: Sequence[float], rows: int, top: float) -> list[str]:
     """Vertical bars, one cell wide and `rows` cells high at `top`; the first line is the top."""
     heights = [_clip(value / top) if top else 0.0 for value in values]
@@ -43,14 +60,18 @@ def columns(values: Sequence[float], rows: int, top: float) -> list[str]:
 
 def condense(values: Sequence[float | None], width: int) -> list[float]:
     """At most `width` values: means of as many neighbours as it takes; unknown ones count as 0."""
+    known = [[value for value in group if value is not None] for group in grouped(values, width)]
+    return [sum(group) / len(group) if group else 0.0 for group in known]
+
+
+def grouped(values: Sequence[_T], width: int) -> list[Sequence[_T]]:
+    """At most `width` groups of neighbours, in their order."""
     each = math.ceil(len(values) / width) if width > 0 else 0
     if not each:
         return []
     # Counted from the newest value, so that full groups do not change while the series grows.
     starts = range(len(values) - each, -each, -each)
-    groups = [values[max(start, 0) : start + each] for start in starts]
-    known = [[value for value in group if value is not None] for group in groups]
-    return [sum(group) / len(group) if group else 0.0 for group in reversed(known)]
+    return [values[max(start, 0) : start + each] for start in reversed(starts)]
 
 
 def _cells(shares: Sequence[float], width: int) -> list[int]:

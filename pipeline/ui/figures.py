@@ -93,6 +93,14 @@ def threshold(value: float | None) -> str:
     return "off" if value is None else f"{value:.2f}"
 
 
+def coefficient(value: float | None) -> str:
+    """A coefficient in logits, always with its sign."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    # Adding 0 turns a rounded -0 into 0.
+    return f"{round(value, 2) + 0:+.2f}"
+
+
 def printable(text: str) -> str:
     """`text` on one line and without anything that could steer a terminal."""
     return "".join(char if char.isprintable() else " " for char in text)

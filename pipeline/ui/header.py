@@ -6,13 +6,12 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.snapshot import Snapshot
-from pipeline.ui.adaptation import differs
 from pipeline.ui.figures import duration, printable, threshold
 from pipeline.ui.theme import GOOD, LABEL, TITLE, WARN, state_mark
 
 
 def header(snapshot: Snapshot) -> Layout:
-    """Two lines: the run with its age, the policy with its thresholds and what it costs."""
+    """Two lines: the run with its age, the policy with its thresholds."""
     sign, style = state_mark(snapshot.state)
     run = Text.assemble(
         ("DART Stream  ", TITLE),
@@ -25,11 +24,12 @@ def header(snapshot: Snapshot) -> Layout:
     age = Text.assemble(("up ", LABEL), duration(snapshot.uptime_s))
     policy = snapshot.policy
     taus = " ".join(threshold(value) for value in policy.thresholds) or "none"
-    rules = Text.assemble(("policy ", LABEL), f"v{policy.version} {printable(policy.kind)}")
-    known = snapshot.adaptation
-    if known is not None:
-        rules.append("  differs ", LABEL).append(differs(known), WARN if known.frozen else "")
-    rules.append("  thresholds ", LABEL).append(taus)
+    rules = Text.assemble(
+        ("policy ", LABEL),
+        f"v{policy.version} {printable(policy.kind)}",
+        ("  thresholds ", LABEL),
+        taus,
+    )
     return Layout(Group(_ends(run, age), _ends(rules, _troubles(snapshot))), size=2)
 
 

@@ -3,7 +3,9 @@
 import math
 from collections import deque
 
-from pipeline.snapshot import Snapshot
+import msgspec
+
+from pipeline.snapshot import AdaptationSnap, Snapshot
 
 
 class History:
@@ -17,6 +19,7 @@ class History:
         self.fps: deque[float | None] = deque(maxlen=length)
         self.latency_p95_ms: deque[float | None] = deque(maxlen=length)
         self.macs_fraction: deque[float | None] = deque(maxlen=length)
+        self.adaptation: deque[AdaptationSnap | None] = deque(maxlen=length)
         self.time_s: deque[float] = deque(maxlen=length)
 
     def add(self, snapshot: Snapshot) -> None:
@@ -24,6 +27,9 @@ class History:
         self.fps.append(_known(snapshot.fps))
         self.latency_p95_ms.append(_known(snapshot.latency_ms.p95))
         self.macs_fraction.append(_known(snapshot.recent_macs_fraction))
+        known = snapshot.adaptation
+        # Lists of a thousand classes are not kept six hundred times.
+        self.adaptation.append(known and msgspec.structs.replace(known, acceptance=[]))
         self.time_s.append(snapshot.time_s)
 
     @property

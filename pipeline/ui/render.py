@@ -6,7 +6,9 @@ from rich.console import RenderableType
 from rich.layout import Layout
 
 from pipeline.snapshot import Snapshot
-from pipeline.ui.block import boxed, plain, ruled, side_by_side
+from pipeline.ui.adaptation_box import FAIR_ROWS, LEAST_ROWS, adaptation_block, box_rows
+from pipeline.ui.adaptation_lines import compact_block, compact_rows
+from pipeline.ui.block import Block, boxed, plain, ruled, side_by_side
 from pipeline.ui.exits import exits_block
 from pipeline.ui.header import header
 from pipeline.ui.health import workers_block
@@ -19,6 +21,8 @@ from pipeline.ui.trends import trends_block
 ROOMY_WIDTH: Final = 110
 ROOMY_HEIGHT: Final = 36
 """From this size on, parts get frames."""
+_ADAPTATION_HEIGHT: Final = 4
+"""What the frame of adaptation needs beyond that."""
 _SPEED_ROWS: Final = 5
 _TREND_ROWS: Final = 5
 _MORE_TREND_ROWS: Final = 4
@@ -33,6 +37,15 @@ class Rows(NamedTuple):
     sources: int
     workers: int
     messages: int
+    adaptation: int
+
+
+class Wish(NamedTuple):
+    """Lines of adaptation: at least, before others get more, and at most."""
+
+    least: int
+    fair: int
+    most: int
 
 
 def render(
@@ -46,35 +59,48 @@ def render(
         height: Rows; 24 and more show everything.
         history: Recent snapshots, this one included, for the curves; None leaves them out.
     """
-    roomy = width >= ROOMY_WIDTH and height >= ROOMY_HEIGHT
+    more = 0 if snapshot.adaptation is None else _ADAPTATION_HEIGHT
+    roomy = width >= ROOMY_WIDTH and height >= ROOMY_HEIGHT + more
     parts = (_roomy if roomy else _compact)(snapshot, width, height, history)
     root = Layout()
     root.split_column(*parts)
     return root
 
 
-def share_rows(snapshot: Snapshot, rows: int) -> Rows:
+def share_rows(snapshot: Snapshot, rows: int, wish: Wish) -> Rows:
     """Divide `rows`.
 
-    Two sources, the ledger, a worker and a message come first, then all sources, then more messages
-    and workers; the log takes what is left.
+    Two sources, the ledger, a worker, a message and the least of adaptation come first, then all
+    sources, then more of adaptation, messages and workers; the log takes what is left.
     """
     all_sources = 1 + max(len(snapshot.sources), 1)
-    sources, workers, messages = min(all_sources, 3), 2, 1
-    spare = max(rows - sources - workers - messages, 0)
-    more_sources = min(spare, all_sources - sources)
-    spare -= more_sources
-    more_messages = min(spare, 2)
-    spare -= more_messages
-    more_workers = min(spare, max(len(snapshot.workers) - 1, 0), 3)
-    spare -= more_workers
-    return Rows(sources + more_sources, workers + more_workers, messages + more_messages + spare)
+    lines = {
+        "sources": min(all_sources, 3),
+        "workers": 2,
+        "messages": 1,
+        "adaptation": wish.least,
+    }
+    spare = max(rows - sum(lines.values()), 0)
+    goals = (
+        ("sources", all_sources),
+        ("adaptation", wish.fair),
+        ("messages", 3),
+        ("adaptation", wish.most),
+        ("workers", 1 + min(len(snapshot.workers), 4)),
+    )
+    for part, goal in goals:
+        more = min(spare, max(goal - lines[part], 0))
+        lines[part] += more
+        spare -= more
+    lines["messages"] += spare
+    return Rows(**lines)
 
 
 def _compact(snapshot: Snapshot, width: int, height: int, history: History | None) -> list[Layout]:
     """Every row carries content; parts are told apart by their ruled titles."""
     exits = min(max(snapshot.num_exits, 3), 6) + 2
-    rows = share_rows(snapshot, height - (2 + exits + 2))
+    least, most = compact_rows(snapshot)
+    rows = share_rows(snapshot, height - (2 + exits + 2), Wish(least, most, most))
     left = (width - _GAP) // 2
     right = width - left - _GAP
     workers = workers_block(snapshot.workers, snapshot.ledger, width, rows.workers)
@@ -88,9 +114,15 @@ def _compact(snapshot: Snapshot, width: int, height: int, history: History | Non
             left,
             _GAP,
         ),
+        *_plain_rows(compact_block(snapshot, width, rows.adaptation)),
         ruled(workers, width),
         ruled(log, width),
     ]
+
+
+def _plain_rows(block: Block) -> list[Layout]:
+    """The block as it is, or nothing if there is no row for it."""
+    return [plain(block)] if block.height else []
 
 
 def _roomy(snapshot: Snapshot, width: int, height: int, history: History | None) -> list[Layout]:
@@ -98,8 +130,10 @@ def _roomy(snapshot: Snapshot, width: int, height: int, history: History | None)
     inner, half = width - 4, width // 2
     middle = min(max(snapshot.num_exits + 2, _SPEED_ROWS), 10)
     trend_rows = 0 if history is None else _TREND_ROWS + 2
-    used = 2 + 2 + (middle + 2) + trend_rows + 2 + 2
-    rows = share_rows(snapshot, height - used)
+    adapts = snapshot.adaptation is not None
+    used = 2 + 2 + (middle + 2) + trend_rows + (2 if adapts else 0) + 2 + 2
+    wish = Wish(LEAST_ROWS, FAIR_ROWS, box_rows(snapshot, history)) if adapts else Wish(0, 1, 1)
+    rows = share_rows(snapshot, height - used, wish)
     trends = []
     if history is not None:
         more = min(max(rows.messages - _LOG_ROWS, 0), _MORE_TREND_ROWS)
@@ -116,7 +150,15 @@ def _roomy(snapshot: Snapshot, width: int, height: int, history: History | None)
             half,
             gap=0,
         ),
+        *_adaptation(snapshot, inner, rows.adaptation, history),
         *trends,
         boxed(workers),
         boxed(log),
     ]
+
+
+def _adaptation(snapshot: Snapshot, width: int, rows: int, history: History | None) -> list[Layout]:
+    """In a frame; one line without a frame where there is none."""
+    if snapshot.adaptation is None:
+        return _plain_rows(compact_block(snapshot, width, rows))
+    return [boxed(adaptation_block(snapshot, snapshot.adaptation, width, rows, history))]

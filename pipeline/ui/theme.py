@@ -28,6 +28,13 @@ _STATES: Final = {
     "failed": ("✗", BAD),
 }
 
+_ADAPTATION: Final = {
+    "at home": ("●", GOOD),
+    "away": ("◆", TREND),
+    "full depth": ("◐", WARN),
+    "frozen": ("✗", BAD),
+}
+
 
 def exit_style(index: int, num_exits: int) -> str:
     """The colour of exit `index`, spread over the palette."""
@@ -47,6 +54,11 @@ def exit_name(index: int, num_exits: int) -> str:
 def state_mark(state: str) -> tuple[str, str]:
     """Sign and colour of a state; an unknown one gets a neutral sign."""
     return _STATES.get(state, ("·", LABEL))
+
+
+def adaptation_mark(state: str) -> tuple[str, str]:
+    """Sign and colour of what adaptation does."""
+    return _ADAPTATION[state]
 
 
 def is_trouble(state: str) -> bool:

@@ -101,6 +101,8 @@ def test_snapshots_carry_what_adaptation_knows(adapting):
     assert last["num_alarms"] == len(run.summary["alarms"])
     assert "adaptation: at most 0.02 of the answers may differ" in run.log
     assert last["policy"]["version"] == run.summary["policy_versions"][-1]
+    assert last["adaptation_off"] is None
+    assert len(last["classes"]) == len(last["adaptation"]["acceptance"])
 
 
 def test_without_adaptation_the_policy_stays(adapting):
@@ -109,12 +111,17 @@ def test_without_adaptation_the_policy_stays(adapting):
     assert run.summary["disagreement"] is None
     assert not any(r.get("audited") for r in run.lines)
     assert not (run.out / STATE).exists()
+    last = notes(run, "snapshot")[-1]["snapshot"]
+    assert last["adaptation"] is None
+    assert last["adaptation_off"] == "adaptation.enabled is false"
 
 
 def test_a_model_without_calibration_runs_and_says_so(in_threads, tiny_model):
     run = in_threads({"cam": "synthetic://?frames=20"}, "policy.mode=dart")
     assert set(versions(run)) == {1}
-    assert "no adaptation: model 'tiny' has no calibration.safetensors" in run.log
+    why = "model 'tiny' has no calibration.safetensors; `calibrate` writes one"
+    assert f"no adaptation: {why}" in run.log
+    assert notes(run, "snapshot")[-1]["snapshot"]["adaptation_off"] == why
 
 
 def test_what_was_learned_goes_on_in_the_next_run(adapting, in_threads, adaptive_model, tmp_path):

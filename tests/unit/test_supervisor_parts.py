@@ -10,14 +10,14 @@ from hub_rig import Rig
 
 from pipeline.config import SourceConfig
 from pipeline.readers import ResumePoint
-from pipeline.snapshot import Ledger
+from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.recomputed import read_telemetry
 from pipeline.supervisor.recording import TELEMETRY, Recording
 from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
 from pipeline.supervisor.run_log import RunLog, StageHandler
-from pipeline.supervisor.snapshots import Rate
+from pipeline.supervisor.snapshots import Rate, class_names
 from pipeline.supervisor.specs import SpecFactory
 
 
@@ -135,8 +135,16 @@ def test_a_camera_that_is_opened_again_begins_a_new_segment(tmp_path, uri, segme
         model=SimpleNamespace(input_size=(2, 2), resize="stretch"),
         decode_threads=1,
     )
-    specs = SpecFactory(plan, rig.hub, tmp_path, folder=tmp_path, endpoints=("a", "b"))
+    specs = SpecFactory(
+        plan, rig.hub, tmp_path, folder=tmp_path, frames_folder=None, endpoints=("a", "b")
+    )
     assert specs.build(("reader", "a")).segment == 0
     rig.hub.sources["a"].last_accepted = ResumePoint(7, 0.3)
     rig.hub.sources["a"].segment = 3
     assert specs.build(("reader", "a")).segment == segment
+
+
+def test_a_snapshot_names_classes_unless_there_are_very_many():
+    names = [f"class {i}" for i in range(MAX_CLASS_NAMES)]
+    assert class_names(tuple(names)) == names
+    assert class_names((*names, "one more")) == []

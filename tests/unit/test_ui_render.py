@@ -1,12 +1,11 @@
 """The screen as text: it fits exactly, says what it must, and hides no trouble."""
 
-import io
 import math
 
 import msgspec
 import pytest
+from drawing import draw
 from rich.cells import cell_len
-from rich.console import Console
 from sample_snapshot import sample_snapshot
 
 from pipeline.snapshot import (
@@ -21,7 +20,6 @@ from pipeline.snapshot import (
 )
 from pipeline.ui.figures import MISSING
 from pipeline.ui.history import History
-from pipeline.ui.render import render
 
 SIZES = [(80, 24), (100, 30), (160, 50)]
 TINY = [(1, 1), (20, 5), (40, 12), (79, 23), (300, 20), (60, 100)]
@@ -161,12 +159,6 @@ def one_exit() -> Snapshot:
 EDGES = [usual, empty, crowded, awkward, many_exits, one_exit, nonsense]
 
 
-def draw(snapshot, width=80, height=24, history=None, **options) -> str:
-    console = Console(width=width, height=height, file=io.StringIO(), **options)
-    console.print(render(snapshot, width, height, history), end="")
-    return console.file.getvalue()
-
-
 def with_history(snapshot: Snapshot, length: int = 700) -> History:
     history = History()
     for i in range(length):
@@ -210,13 +202,6 @@ def test_everything_of_a_usual_run_is_shown(size):
     """
     for part in expected.strip().replace("\n", "|").split("|"):
         assert part.strip() in text
-
-
-@pytest.mark.parametrize("size", SIZES, ids=str)
-def test_a_run_that_adapts_says_how_much_differs(size):
-    snap = AdaptationSnap(epsilon=0.02, confidence=0.95, estimate=0.01, upper=0.015)
-    text = draw(msgspec.structs.replace(usual(), adaptation=snap), *size)
-    assert "v3 dart  differs 1.0 % up to 1.5 % of 2.0 %" in text
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
