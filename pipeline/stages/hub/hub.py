@@ -495,8 +495,7 @@ class Hub:
         if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
-            is_due = source.credits_due or source.slots_due
-            if source.reader is not None and source.ended is None and is_due:
+            if source.reader is not None and source.ended is None and source.is_credit_due:
                 self._send(source.reader, Credit(source.credits_due, source.slots_due))
                 source.credits_due = source.slots_due = 0
 
