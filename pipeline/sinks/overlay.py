@@ -92,7 +92,7 @@ class Overlay:
     def _cost(self, region: Record) -> str:
         parts = [self._exit_name(region["exit"]), f"difficulty {region['difficulty']:.2f}"]
         if self._full_macs:
-            parts.append(f"{_saved(region['macs'], self._full_macs)} saved")
+            parts.append(_saved(region["macs"] / self._full_macs))
         return " · ".join(parts)
 
     def _items(self, record: Record) -> list[Item]:
@@ -100,8 +100,8 @@ class Overlay:
         exits = [Item(self._exit_name(k), self._colour(k)) for k in range(self._num_exits)]
         if not (self._full_macs and self._regions):
             return [Item(when), *exits]
-        saved = _saved(self._macs / self._regions, self._full_macs)
-        return [Item(when), *exits, Item(f"{saved} of compute saved so far")]
+        saved = _saved(self._macs / (self._regions * self._full_macs), " of compute")
+        return [Item(when), *exits, Item(f"{saved} so far")]
 
     def _colour(self, exit_index: int) -> Colour:
         """The colour of an exit, spread over the palette."""
@@ -113,9 +113,10 @@ class Overlay:
         return "full" if exit_index == self._num_exits - 1 else f"exit {exit_index}"
 
 
-def _saved(macs: float, full_macs: int) -> str:
-    """Below 0 where heads on the way cost more than was left out."""
-    return f"{1 - macs / full_macs:.0%}"
+def _saved(spent: float, of: str = "") -> str:
+    """From the share that was spent; heads on the way may cost more than was left out."""
+    percent = round(100 * (1 - spent))
+    return f"{percent}%{of} saved" if percent >= 0 else f"{-percent}%{of} spent on top"
 
 
 def _clock(pts_s: float) -> str:

@@ -42,11 +42,15 @@ class VideoSink(Sink):
         Args:
             offset: Frames that earlier incarnations were given; what is not in their files is lost,
                 what is there beyond comes again. -1 where nobody knows.
+
+        Raises:
+            ConfigError: There is no encoder.
         """
         import cv2
 
-        from pipeline.sinks.video_file import kept_frames, mend
+        from pipeline.sinks.video_file import check_encoder, kept_frames, mend
 
+        check_encoder()
         cv2.setNumThreads(1)
         parts = self._parts()
         for part in parts:

@@ -10,15 +10,31 @@ import numpy as np
 from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
+from pipeline.errors import ConfigError
+
 Pixels = NDArray[np.uint8]
 _Packet: TypeAlias = "av.Packet[av.VideoStream]"
 
 TICKS_PER_S: Final = 90_000
+_ENCODER: Final = "libx264"
 _FRAGMENT_S: Final = 1.0
 """A picture that stands alone begins a fragment so often; a death costs no more than the last."""
 _BT601: Final = 6
 """Number of the colour matrix that the conversion below uses (SMPTE 170M)."""
 _LIMITED: Final = 1
+
+
+def check_encoder() -> None:
+    """Look whether this build of FFmpeg can write H.264.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    if _ENCODER not in av.codecs_available:
+        raise ConfigError(
+            f"sinks: video needs the encoder {_ENCODER}, PyAV {av.__version__} was built without "
+            "it; install the wheel `av` from the package index"
+        )
 
 
 class VideoFile:
@@ -46,7 +62,7 @@ class VideoFile:
             "tune": "zerolatency",  # no picture waits in the encoder for the next
             "x264-params": "scenecut=0:sliced-threads=0",
         }
-        self._stream = self._container.add_stream("libx264", options=tuning)
+        self._stream = self._container.add_stream(_ENCODER, options=tuning)
         self._stream.width, self._stream.height = size
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = Fraction(1, TICKS_PER_S)

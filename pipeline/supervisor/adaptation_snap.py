@@ -7,10 +7,10 @@ from pipeline.supervisor.plan import RunPlan
 
 def policy_snap(hub: Hub) -> PolicySnap:
     """The policy in force."""
-    body = hub.policy.body
+    body = hub.policies.in_force.body
     body = body.get("policy", body)  # what decides where no class is always full
     return PolicySnap(
-        version=hub.policy.version,
+        version=hub.policies.in_force.version,
         kind=str(body["kind"]),
         thresholds=list(body.get("thresholds", [])),
         coefficients=[list(row) for row in body.get("coefficients", [])],

@@ -35,7 +35,7 @@ class AdapterKeeper:
 
     def restore(self) -> str | None:
         """Go on where an earlier run or part of this one stopped; returns what a log may say."""
-        adapter = self._hub.adapter
+        adapter = self._hub.policies.adapter
         if adapter is None:
             return None
         words = None
@@ -45,7 +45,7 @@ class AdapterKeeper:
                 words = f"adaptation goes on from {self._state}"
             except DataError as error:
                 words = f"adaptation begins afresh: {self._state}: {error}"
-        self._hub.begin_policies(_last_number(self._number) + 1)
+        self._hub.policies.begin(_last_number(self._number) + 1)
         return words
 
     def number(self, version: int) -> None:
@@ -66,7 +66,9 @@ class AdapterKeeper:
 
     def save(self) -> None:
         """Write the state, whole or not at all; a frozen adapter's last sound one stays."""
-        state = None if self._hub.adapter is None else self._hub.adapter.to_state()
+        state = (
+            None if self._hub.policies.adapter is None else self._hub.policies.adapter.to_state()
+        )
         if state is not None:
             self._write(self._state, msgspec.msgpack.encode(state))
 

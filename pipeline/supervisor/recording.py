@@ -34,9 +34,15 @@ class Recording:
         _cut_partial_record(out / TELEMETRY)
         self._stream: BinaryIO | None = (out / TELEMETRY).open("ab")
 
-    def policy(self, version: int, body: dict[str, Any]) -> None:
-        """A policy that is now in force."""
-        self.note({"kind": "policy", "version": version, "body": body})
+    def policy(self, version: int, body: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+        """A policy that is now in force.
+
+        Args:
+            version: Its number in the run.
+            body: What decides.
+            rows: By source, what decides there instead.
+        """
+        self.note({"kind": "policy", "version": version, "body": body, "rows": rows})
 
     def adapter(self, adapter: Adapter) -> None:
         """Where adaptation begins; what it sees and does follows, so that it can be recomputed."""

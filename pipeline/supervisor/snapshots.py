@@ -103,7 +103,7 @@ class SnapshotMaker:
             alarms=state.alarms[-_SHOWN_ALARMS:],
             num_alarms=state.num_alarms,
             log=state.log,
-            adaptation=adaptation_snap(self._hub.adapter),
+            adaptation=adaptation_snap(self._hub.policies.adapter),
             adaptation_off=adaptation_off(self._plan),
             classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,

@@ -62,7 +62,7 @@ class SpecFactory:
                 **base,
                 model=self._model(),
                 threads=self._plan.worker_threads,
-                observes=self._hub.adapter is not None,
+                observes=self._hub.policies.adapter is not None,
             )
         if role == "sink":
             return SinkSpec(

@@ -51,7 +51,7 @@ def make_summary(
         "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
         "disagreement": _disagreement(hub),
         **_power(state.power),
-        "policy_versions": list(hub.policy_versions),
+        "policy_versions": list(hub.policies.versions),
         "alarms": state.alarms,
         "restarts": state.restarts,
         "refused_messages": state.refused_messages,
@@ -74,7 +74,7 @@ def make_summary(
             for sink in hub.sinks.values()
         },
         "model": plan.model.name,
-        "policy": hub.policy.body,
+        "policy": hub.policies.in_force.body,
         "cpu_s": {stage: round(seconds, 2) for stage, seconds in cpu_s.items()},
         "host": {
             "system": platform.system(),
@@ -87,7 +87,7 @@ def make_summary(
 
 
 def _disagreement(hub: Hub) -> dict[str, Any] | None:
-    snap = adaptation_snap(hub.adapter)
+    snap = adaptation_snap(hub.policies.adapter)
     if snap is None or snap.frozen is not None:
         return None
     return {

@@ -181,9 +181,9 @@ class Supervisor:
 
     def _put_in_force(self, version: int, body: dict[str, Any]) -> None:
         """Make a policy known to disk; it is sent to workers after this."""
-        if self.hub.adapter is not None:
+        if self.hub.policies.adapter is not None:
             self._keeper.number(version)
-        self._recording.policy(version, body)
+        self._recording.policy(version, body, self.hub.policies.rows)
         self._recording.flush()
 
     def _alarm(self, text: str) -> None:
@@ -225,9 +225,9 @@ class Supervisor:
         self._socket = HubSocket(self._context, hub_endpoint, telemetry)
         self._recording = Recording(self._out)
         restored = self._keeper.restore()
-        if self.hub.adapter is not None:
-            self._recording.adapter(self.hub.adapter)
-        self._put_in_force(self.hub.policy.version, self.hub.policy.body)
+        if self.hub.policies.adapter is not None:
+            self._recording.adapter(self.hub.policies.adapter)
+        self._put_in_force(self.hub.policies.in_force.version, self.hub.policies.in_force.body)
         self._power = PowerMeter()
         self._power_snap = PowerSnap()
         self._snapshots = SnapshotMaker(self._plan, self.hub, self._out.name)

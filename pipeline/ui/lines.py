@@ -1,7 +1,7 @@
 """The monitor where there is no terminal: plain lines now and then, a table at the end."""
 
-from pipeline.snapshot import PowerSnap, Snapshot
-from pipeline.ui.adaptation import differs
+from pipeline.snapshot import AdaptationSnap, PowerSnap, Snapshot
+from pipeline.ui.adaptation_lines import state_name
 from pipeline.ui.figures import (
     MISSING,
     duration,
@@ -32,14 +32,20 @@ def one_line(snapshot: Snapshot) -> str:
         f"power {_power(snapshot.power)}",
     ]
     if snapshot.adaptation is not None:
-        parts.append(f"policy {snapshot.policy.version}")
-        parts.append(f"differs {differs(snapshot.adaptation)}")
+        parts.append(_adaptation(snapshot.adaptation, snapshot.policy.version))
     if snapshot.restarts:
         parts.append(f"restarts {snapshot.restarts}")
     if snapshot.alarms:
         parts.append(f"alarms {max(snapshot.num_alarms, len(snapshot.alarms))}")
     # A log may be read where nothing but ASCII is safe.
     return "  ".join(parts).replace(MISSING, "-")
+
+
+def _adaptation(adaptation: AdaptationSnap, version: int) -> str:
+    words = f"policy v{version} {state_name(adaptation)}"
+    if adaptation.estimate is None:
+        return words
+    return f"{words}  disagree {percent(adaptation.estimate, 2)} <= {percent(adaptation.upper, 2)}"
 
 
 def _shares(shares: list[float]) -> str:

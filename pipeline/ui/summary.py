@@ -45,7 +45,7 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("latency", _latency(summary.get("latency_ms"))),
         ("exits", _exits(summary.get("exits"))),
         ("compute", _compute(summary.get("macs_fraction"))),
-        ("differs", _differs(summary.get("disagreement"))),
+        ("disagreement", _disagreement(summary.get("disagreement"))),
         ("energy", _energy(summary)),
         ("restarts", _count(summary.get("restarts"))),
         ("alarms", _alarms(summary.get("alarms"))),
@@ -101,17 +101,17 @@ def _compute(macs_fraction: float | None) -> str:
     return f"{percent(macs_fraction, 1)} of full depth, saved {saved(macs_fraction)}"
 
 
-def _differs(disagreement: Mapping[str, Any] | None) -> str:
-    """Share of answers unlike full depth's, with its bound."""
-    if not disagreement:
+def _disagreement(known: Mapping[str, Any] | None) -> str:
+    """Of the evidence at the end; the answers before it had evidence of their own."""
+    if not known:
         return NOT_MEASURED
-    if disagreement["upper"] is None:
-        return f"everything at full depth since region {count(disagreement['valid_since'])}"
-    estimate, upper = (percent(disagreement[key], 1) for key in ("estimate", "upper"))
-    seen = f"{count(disagreement['audits'])} audits" + (
-        ", calibration among them" if disagreement["at_home"] else ""
+    if known.get("estimate") is None:
+        return f"everything at full depth since region {_count(known.get('valid_since'))}"
+    bound = f"at most {percent(known.get('upper'), 2)} at {percent(known.get('confidence'))}"
+    at_home = ", calibration among them" if known.get("at_home") else ""
+    return (
+        f"{percent(known['estimate'], 2)}, {bound} (scenes {_count(known.get('audits'))}{at_home})"
     )
-    return f"{estimate}, at most {upper} at {percent(disagreement['confidence'])} ({seen})"
 
 
 def _energy(summary: Mapping[str, Any]) -> str:

@@ -164,8 +164,18 @@ def test_a_fault_in_adaptation_does_not_stop_the_stream(adapting, monkeypatch):
 
 def test_a_source_that_is_always_full_gives_full_depth(adapting):
     run = adapting("sources.cam.always_full=true")
+    assert [note["rows"] for note in notes(run, "policy")] == [{"cam": {"kind": "full"}}]
     assert {r["exit"] for r in run.lines if "event" not in r} == {2}
     assert not any(r.get("audited") for r in run.lines)
+
+
+def test_each_of_several_files_begins_its_own_evidence(in_threads, adaptive_model, make_clip):
+    first, _, _ = make_clip(60), make_clip(50), make_clip(40)
+    run = in_threads({"cam": first.parent / "*.mp4"}, f"model.name={adaptive_model}")
+    count = len(list(first.parent.glob("*.mp4")))
+    assert len(notes(run, "reset")) == count - 1
+    assert "source: cam: its pictures come from a new connection" in " ".join(run.summary["alarms"])
+    assert recomputed(run.out).again == recomputed(run.out).recorded
 
 
 def test_two_adapters_of_one_plan_share_nothing(adapting):

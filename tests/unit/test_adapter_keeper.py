@@ -22,7 +22,7 @@ def played():
 def folder(played, tmp_path):
     keeper = AdapterKeeper(played.hub, tmp_path, None)
     keeper.save()
-    keeper.number(played.hub.policy.version)
+    keeper.number(played.hub.policies.in_force.version)
     return tmp_path
 
 
@@ -33,8 +33,8 @@ def restored(folder, rig, state=None):
 def test_a_run_that_goes_on_has_the_same_policy_under_the_next_number(folder, played):
     rig = AdaptiveRig()
     assert restored(folder, rig) == f"adaptation goes on from {folder / STATE}"
-    assert rig.hub.policy.body == played.hub.policy.body
-    assert rig.hub.policy.version == played.hub.policy.version + 1
+    assert rig.hub.policies.in_force.body == played.hub.policies.in_force.body
+    assert rig.hub.policies.in_force.version == played.hub.policies.in_force.version + 1
     assert rig.adapter.to_state() == played.adapter.to_state()
 
 
@@ -50,7 +50,7 @@ def test_old_alarms_are_not_said_again(folder, played):
 def test_the_first_run_of_all_begins_at_one(tmp_path):
     rig = AdaptiveRig()
     assert restored(tmp_path, rig) is None
-    assert rig.hub.policy.version == 1
+    assert rig.hub.policies.in_force.version == 1
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_damaged_file_begins_afresh(tmp_path, content, words):
     (tmp_path / STATE).write_bytes(content)
     rig = AdaptiveRig()
     assert words in restored(tmp_path, rig)
-    assert rig.hub.policy.version == 1
+    assert rig.hub.policies.in_force.version == 1
 
 
 def test_a_state_too_large_is_not_read(tmp_path, monkeypatch):
@@ -106,7 +106,7 @@ def test_a_file_of_its_own_outlives_the_run(played, tmp_path):
     AdapterKeeper(played.hub, tmp_path / "one", f"{kept}").save()
     rig = AdaptiveRig()
     assert restored(tmp_path / "two", rig, f"{kept}") == f"adaptation goes on from {kept}"
-    assert rig.hub.policy.version == 1
+    assert rig.hub.policies.in_force.version == 1
 
 
 def test_it_is_saved_once_a_minute(tmp_path):
@@ -140,7 +140,7 @@ def test_a_frozen_adapter_leaves_the_last_sound_state(folder, monkeypatch):
 
 def test_a_run_without_an_adapter_leaves_nothing(tmp_path):
     rig = AdaptiveRig()
-    rig.hub.adapter = None
+    rig.hub.policies.adapter = None
     keeper = AdapterKeeper(rig.hub, tmp_path, None)
     assert keeper.restore() is None
     keeper.save()
@@ -151,7 +151,7 @@ def test_a_number_that_is_none_counts_as_none(tmp_path):
     (tmp_path / NUMBER).write_text("many")
     rig = AdaptiveRig()
     restored(tmp_path, rig)
-    assert rig.hub.policy.version == 1
+    assert rig.hub.policies.in_force.version == 1
 
 
 def test_restoring_says_what_was_wrong(played):

@@ -92,8 +92,8 @@ class TestPolicies:
         assert numbers == list(range(2, 2 + len(numbers)))
         assert len(numbers) >= 2
         assert set(versions) <= {1, *numbers}
-        assert rig.hub.policy.version == numbers[-1]
-        assert list(rig.hub.policy_versions) == [1, *numbers]
+        assert rig.hub.policies.in_force.version == numbers[-1]
+        assert list(rig.hub.policies.versions) == [1, *numbers]
 
     def test_its_number_is_kept_before_anybody_hears_of_it(self):
         rig = AdaptiveRig()
@@ -171,7 +171,7 @@ class TestErrors:
     def test_an_error_freezes_the_policy_and_the_stream_goes_on(self, broken):
         assert len(broken.lines()) == 400
         assert {line["policy_version"] for line in broken.lines()[100:]} == {
-            broken.hub.policy.version
+            broken.hub.policies.in_force.version
         }
         assert new_policies(broken) == []
 
@@ -214,7 +214,7 @@ class TestBreaks:
         assert not rig.adapter.forces_full_depth
         rig.show("clean", 2, segment=1)
         assert rig.adapter.forces_full_depth
-        assert "source a: its pictures come from a new connection" in alarms(rig)[-1]
+        assert "source: a: its pictures come from a new connection" in alarms(rig)[-1]
         assert [note["source"] for note in notes(rig, "reset")] == ["a"]
 
     def test_a_break_may_end_where_it_began(self):
@@ -244,7 +244,7 @@ class TestAlwaysFull:
         adapter = make_adapter(always_full=(2, 3))
         rig = AdaptiveRig(adapter=adapter)
         rig.show("clean", 200)
-        assert rig.hub.policy.body["classes"] == [2, 3]
+        assert rig.hub.policies.in_force.body["classes"] == [2, 3]
         dear = [line for line in rig.lines() if line["label_id"] in {2, 3}]
         assert dear
         assert all(line["exit"] == 3 for line in dear)

@@ -115,7 +115,7 @@ def test_a_tag_says_answer_and_cost_and_the_bar_explains(texts):
     drawn(640, 480, region([100, 200, 300, 400], exit=2, macs=1_250, zone="gate"), region([0] * 4))
     assert texts == [
         "gate: truck 93%",
-        "full · difficulty 0.41 · -25% saved",
+        "full · difficulty 0.41 · 25% spent on top",
         "truck 93%",
         "exit 0 · difficulty 0.41 · 60% saved",
         "lot  1:02.3  frame 7",

@@ -6,7 +6,10 @@ import random
 from types import SimpleNamespace
 
 import pytest
+from hub_rig import Rig
 
+from pipeline.config import SourceConfig
+from pipeline.readers import ResumePoint
 from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.adaptation_snap import adaptation_off
@@ -17,6 +20,7 @@ from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
 from pipeline.supervisor.run_log import RunLog, StageHandler
 from pipeline.supervisor.snapshots import Rate, class_names
+from pipeline.supervisor.specs import SpecFactory
 
 
 def test_a_child_comes_back_so_often_and_no_more():
@@ -110,18 +114,6 @@ def test_figures_without_regions_are_unknown():
     assert Ledger() == Ledger(captured=0, processed=0, dropped={}, in_flight=0)
 
 
-def test_a_run_whose_mode_has_nothing_to_adapt_says_so():
-    config = SimpleNamespace(policy=SimpleNamespace(mode="fixed"))
-    plan = SimpleNamespace(adaptation=Adaptation(), config=config)
-    assert adaptation_off(plan) == "policy fixed stays as it is"
-
-
-def test_a_snapshot_names_classes_unless_there_are_very_many():
-    names = [f"class {i}" for i in range(MAX_CLASS_NAMES)]
-    assert class_names(tuple(names)) == names
-    assert class_names((*names, "one more")) == []
-
-
 def test_a_recording_goes_on_behind_its_last_whole_record(tmp_path):
     recording = Recording(tmp_path)
     for number in range(3):
@@ -135,3 +127,33 @@ def test_a_recording_goes_on_behind_its_last_whole_record(tmp_path):
         again.close()
         numbers = [note["number"] for note in read_telemetry(tmp_path / TELEMETRY)]
         assert numbers == [0, 1, 9]
+
+
+@pytest.mark.parametrize(("uri", "segment"), [("rtsp://cam/stream", 4), ("clip.mp4", 3)])
+def test_a_camera_that_is_opened_again_begins_a_new_segment(tmp_path, uri, segment):
+    rig = Rig()
+    plan = SimpleNamespace(
+        config=SimpleNamespace(sources={"a": SourceConfig(uri=uri)}, seed=0),
+        model=SimpleNamespace(input_size=(2, 2), resize="stretch"),
+        decode_threads=1,
+        ring_slots=lambda _name: 0,
+    )
+    specs = SpecFactory(
+        plan, rig.hub, tmp_path, folder=tmp_path, frames_folder=None, endpoints=("a", "b")
+    )
+    assert specs.build(("reader", "a")).segment == 0
+    rig.hub.sources["a"].last_accepted = ResumePoint(7, 0.3)
+    rig.hub.sources["a"].segment = 3
+    assert specs.build(("reader", "a")).segment == segment
+
+
+def test_a_run_whose_mode_has_nothing_to_adapt_says_so():
+    config = SimpleNamespace(policy=SimpleNamespace(mode="fixed"))
+    plan = SimpleNamespace(adaptation=Adaptation(), config=config)
+    assert adaptation_off(plan) == "policy fixed stays as it is"
+
+
+def test_a_snapshot_names_classes_unless_there_are_very_many():
+    names = [f"class {i}" for i in range(MAX_CLASS_NAMES)]
+    assert class_names(tuple(names)) == names
+    assert class_names((*names, "one more")) == []

@@ -9,7 +9,6 @@ from rich.console import Console
 from sample_snapshot import sample_snapshot
 
 from pipeline.snapshot import AdaptationSnap, LatencySnap, Ledger, PowerSnap
-from pipeline.ui.adaptation import differs
 from pipeline.ui.figures import (
     MISSING,
     duration,
@@ -47,6 +46,7 @@ SUMMARY = {
     "latency_ms": {"p50": 12.0, "p95": 23.4, "p99": 41.0},
     "exits": [0.41, 0.22, 0.2, 0.17],
     "macs_fraction": 0.523,
+    "disagreement": {"estimate": 0.0122, "upper": 0.0161, "confidence": 0.95, "audits": 3023},
     "energy_j": 28_800.0,
     "power_w": 38.2,
     "power_source": "NVML + RAPL",
@@ -113,12 +113,22 @@ def test_one_line_adds_drops_restarts_and_alarms_when_there_are_some():
     assert line.isprintable()
 
 
+def test_one_line_says_what_adaptation_knows():
+    known = AdaptationSnap(epsilon=0.02, confidence=0.95, estimate=0.0122, upper=0.0161)
+    line = one_line(msgspec.structs.replace(SNAPSHOT, adaptation=known))
+    assert line.endswith("  policy v1 away  disagree 1.22 % <= 1.61 %")
+    burst = AdaptationSnap(epsilon=0.02, confidence=0.95, full_depth=True)
+    line = one_line(msgspec.structs.replace(SNAPSHOT, adaptation=burst))
+    assert line.endswith("  policy v1 full depth")
+
+
 def test_summary_shows_the_figures_and_every_source():
     text = table(SUMMARY)
     expected = """
         12,000 captured = 11,900 processed + 100 dropped (stale 98, poison 2) + 0 in flight
         exit 0 41.0 %  exit 1 22.0 %  exit 2 20.0 %  full 17.0 %
-        52.3 % of full depth, saved 48 %|28.8 kJ, 38.2 W (NVML + RAPL)|p50 12 ms  p95 23 ms
+        52.3 % of full depth, saved 48 %|1.22 %, at most 1.61 % at 95 % (scenes 3,023)
+        28.8 kJ, 38.2 W (NVML + RAPL)|p50 12 ms  p95 23 ms
         12:34|15.8|front|5,950|lot
     """
     for part in expected.strip().replace("\n", "|").split("|"):
@@ -180,31 +190,10 @@ def test_unknown_figures_are_a_dash(show, value):
 
 
 @pytest.mark.parametrize(
-    ("known", "words"),
-    [
-        ({"estimate": 0.0115, "upper": 0.0154}, "1.1 % up to 1.5 % of 2.0 %"),
-        ({"full_depth": True}, "full depth (limit 2.0 %)"),
-        ({}, f"{MISSING} of 2.0 %"),
-        ({"frozen": "a\nfault"}, "frozen: a fault"),
-    ],
-)
-def test_what_adaptation_says(known, words):
-    assert differs(AdaptationSnap(epsilon=0.02, confidence=0.95, **known)) == words
-
-
-def test_the_line_names_policy_and_disagreement_where_a_run_adapts():
-    snap = AdaptationSnap(epsilon=0.02, confidence=0.95, estimate=0.01, upper=0.015)
-    line = one_line(msgspec.structs.replace(SNAPSHOT, adaptation=snap))
-    assert "policy 1  differs 1.0 % up to 1.5 % of 2.0 %" in line
-    assert line.isascii()
-    assert "differs" not in one_line(SNAPSHOT)
-
-
-@pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({}, "1.2 %, at most 1.5 % at 95 % (2,865 audits, calibration among them)"),
-        ({"at_home": False}, "1.2 %, at most 1.5 % at 95 % (2,865 audits)"),
+        ({}, "1.18 %, at most 1.54 % at 95 % (scenes 2,865, calibration among them)"),
+        ({"at_home": False}, "1.18 %, at most 1.54 % at 95 % (scenes 2,865)"),
         ({"estimate": None, "upper": None}, "everything at full depth since region 6,155"),
     ],
 )

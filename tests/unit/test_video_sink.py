@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import VideoSinkConfig
+from pipeline.errors import ConfigError
 from pipeline.frame_ring import RingWriter, ring_path
 from pipeline.readers import ArrayFrame
 from pipeline.sinks import Network, build_sink
@@ -143,6 +144,12 @@ def test_of_an_earlier_run_of_a_camera_nothing_is_counted_and_nothing_comes_agai
     second.close()
     assert second.lost == 0
     assert len(times(tmp_path / "lot.part2.mp4")) == 2
+
+
+def test_without_an_encoder_the_error_says_what_to_do(live, monkeypatch):
+    monkeypatch.setattr(av, "codecs_available", {"h264", "libx265"})
+    with pytest.raises(ConfigError, match=r"video needs the encoder libx264, PyAV .* install"):
+        live()
 
 
 def test_results_that_are_no_frames_are_passed_over(live, tmp_path):

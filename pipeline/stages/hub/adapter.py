@@ -179,24 +179,32 @@ class Adapter:
     def _take(
         self, answers: Sequence[tuple[str, int, RegionResult]], probability: float, time_ms: float
     ) -> None:
-        for source in self._broken({source: segment for source, segment, _ in answers}):
-            words = f"source {source}: its pictures come from a new connection or in another size"
-            self.notes.append({"kind": "reset", "source": source, "words": words})
-            self._reset(words)
+        """Learn from stretches between breaks, each before the next break."""
+        begin = 0
+        for end, (source, segment, _) in enumerate(answers):
+            if self._is_break(source, segment):
+                self._see(answers[begin:end], probability, time_ms)
+                begin = end
+                words = f"{source}: its pictures come from a new connection or in another size"
+                self.notes.append({"kind": "reset", "source": source, "words": words})
+                self._reset(words)
+        self._see(answers[begin:], probability, time_ms)
+
+    def _see(
+        self, answers: Sequence[tuple[str, int, RegionResult]], probability: float, time_ms: float
+    ) -> None:
+        if not answers:
+            return
         rows = [(self._numbers[source], result) for source, _, result in answers]
         seen = Seen.of(rows, probability=probability, time_ms=time_ms, full_macs=self._full_macs)
         self._record(seen)
         self._learn(seen)
 
-    def _broken(self, segments: Mapping[str, int]) -> list[str]:
-        """Sources that have begun a new segment; the first one of all is none."""
-        broken = []
-        for source, segment in segments.items():
-            known = self._segments.setdefault(source, segment)
-            if segment > known:
-                self._segments[source] = segment
-                broken.append(source)
-        return broken
+    def _is_break(self, source: str, segment: int) -> bool:
+        """The first segment of a source is none, and another worker may still answer an old one."""
+        known = self._segments.setdefault(source, segment)
+        self._segments[source] = max(known, segment)
+        return segment > known
 
     def _record(self, seen: Seen) -> None:
         self._recorded_bytes += seen.size

@@ -4,11 +4,8 @@ Messages and a clock go in, actions come out. Everything that must stay consiste
 die at any moment is decided here, on one thread, so that it can be tested by calling functions.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
-
-import msgspec
 
 from pipeline.errors import PeerError, StageError
 from pipeline.messages import (
@@ -33,10 +30,11 @@ from pipeline.messages import (
 from pipeline.readers.base import ResumePoint
 from pipeline.redact import redact
 from pipeline.sinks.base import Record
-from pipeline.stages.hub.actions import Action, Alarm, Kill, NewPolicy, Note, Send
+from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.observed import check_observed
+from pipeline.stages.hub.policies import Policies, PolicyInForce, of_full_depth
 from pipeline.stages.hub.records import Times, end_record, frame_record, region_record
 from pipeline.stages.hub.sink import SinkTrack
 from pipeline.stages.hub.smoothing import Smoother
@@ -46,7 +44,6 @@ from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
 START_TOGETHER_NS = 5_000_000_000
 """Sources that are ready wait so long for one whose reader has not said hello."""
-VERSIONS_KEPT = 1_000
 POISON_DEATHS = 2
 """A region that was being computed when so many workers died is dropped."""
 
@@ -82,14 +79,6 @@ class HubPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyInForce:
-    """What decides, and its number in this run."""
-
-    version: int
-    body: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class Loss:
     """What the death of a child meant."""
 
@@ -107,10 +96,8 @@ class Hub:
 
     def __init__(self, plan: HubPlan, adapter: Adapter | None = None) -> None:
         self.plan = plan
-        self.adapter = adapter
-        self.policy = PolicyInForce(plan.policy_version, plan.policy_body)
-        self.policy_versions: deque[int] = deque([plan.policy_version], maxlen=VERSIONS_KEPT)
-        """Those in force so far, the last ones."""
+        begin = PolicyInForce(plan.policy_version, plan.policy_body)
+        self.policies = Policies(begin, adapter, plan.always_full)
         self.sources = {
             name: SourceTrack(
                 name,
@@ -125,7 +112,6 @@ class Hub:
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
         self.fatal: list[str] = []
         """Why children gave up; the run fails with these."""
-        self._adapted = None if adapter is None else adapter.policy
         self._smoother = Smoother(*plan.smooth)
         self._dispatcher = Dispatcher(self.sources.values(), plan.max_batch)
         self._roles: dict[str, tuple[str, str]] = {}
@@ -185,18 +171,6 @@ class Hub:
         if source.ended is None:
             source.ended = SourceEnded(name, reason, source.counters, ok=False)
             source.state = "failed"
-
-    def begin_policies(self, version: int) -> None:
-        """Number the adapter's policy; before any worker has said hello.
-
-        Args:
-            version: Higher than any that an earlier part of the run has named.
-        """
-        assert self.adapter is not None, "without one the policy keeps its number"
-        self._adapted = self.adapter.policy
-        self.policy = PolicyInForce(version, self.adapter.policy.to_dict())
-        self.policy_versions.clear()
-        self.policy_versions.append(version)
 
     def stop(self) -> None:
         """Drain: no new frames, everything accepted is finished."""
@@ -288,7 +262,8 @@ class Hub:
             worker.precision = (
                 str(message.about["precision"]) if "precision" in message.about else None
             )
-            self._send(peer, PolicyBody(self.policy.version, self.policy.body))
+            policy = self.policies.in_force
+            self._send(peer, PolicyBody(policy.version, policy.body))
         elif role == "sink":
             self.sinks[name].said_hello(peer, _keys(message.about.get("keys", {}), peer))
 
@@ -336,8 +311,9 @@ class Hub:
                 f"worker {worker.name}: expected {len(head.tasks)} results, "
                 f"got {len(message.results)}"
             )
+        full = self.policies.full(head.tasks)
         for number, result in enumerate(message.results):
-            self._check(result, ran_through=number in head.audits or self._is_full(head, number))
+            self._check(result, ran_through=number in head.audits or number in full)
         worker.finish(message.batch, now_ns)
         self._is_proven = True
         worker.batches += 1
@@ -346,42 +322,18 @@ class Hub:
         worker.cpu_ms += message.cpu_ms
         self._actions.append(Note(self._batch_note(worker, head)))
         for number, (task, result) in enumerate(zip(head.tasks, message.results, strict=True)):
-            given = _of_full_depth(result) if self._is_full(head, number) else result
+            given = of_full_depth(result) if number in full else result
             self._answered(task, given, head, message.infer_ms, now_ns)
-        self._adapt(head, message)
+        before = self.policies.in_force
+        self._actions += self.policies.learn(head, message)
+        if self.policies.in_force is not before:
+            self._announce(self.policies.in_force)
 
-    def _is_full(self, batch: Dispatched, number: int) -> bool:
-        """This region's source always runs to full depth."""
-        return batch.tasks[number].frame.source in self.plan.always_full
-
-    def _adapt(self, batch: Dispatched, message: BatchDone) -> None:
-        """Let the adapter learn from a batch; a new policy goes to the workers at once."""
-        adapter = self.adapter
-        if adapter is None:
-            return
-        adapter.take(
-            [
-                (task.frame.source, task.frame.header.segment, result)
-                for task, result in zip(batch.tasks, message.results, strict=True)
-                if task.frame.source not in self.plan.always_full
-            ],
-            probability=batch.probability,
-            time_ms=message.infer_ms / len(batch.tasks),
-        )
-        self._actions += [Note(body) for body in adapter.notes]
-        self._actions += [Alarm(words) for words in adapter.words]
-        adapter.notes, adapter.words = [], []
-        if adapter.policy is not self._adapted:
-            self._adapted = adapter.policy
-            self._put_in_force(adapter.policy.to_dict())
-
-    def _put_in_force(self, body: dict[str, Any]) -> None:
-        self.policy = PolicyInForce(self.policy.version + 1, body)
-        self.policy_versions.append(self.policy.version)
-        self._actions.append(NewPolicy(self.policy.version, body))
+    def _announce(self, policy: PolicyInForce) -> None:
+        """Send a policy to every worker there is; others get it in answer to their hello."""
         for worker in self.workers.values():
             if worker.identity is not None and worker.ready:
-                self._send(worker.identity, PolicyBody(self.policy.version, body))
+                self._send(worker.identity, PolicyBody(policy.version, policy.body))
 
     def _batch_note(self, worker: WorkerTrack, batch: Dispatched) -> dict[str, Any]:
         """Which regions were answered together: what a bit-exact replay needs to know."""
@@ -408,7 +360,7 @@ class Hub:
             num_exits=self.plan.num_exits,
             num_classes=len(self.plan.labels),
             ran_through=ran_through,
-            observed=self.adapter is not None,
+            observed=self.policies.adapter is not None,
         )
 
     def _answered(
@@ -518,28 +470,14 @@ class Hub:
     def _send_batch(self, worker: WorkerTrack, tasks: list[RegionTask], now_ns: int) -> None:
         assert worker.identity is not None
         number, self._next_batch = self._next_batch, self._next_batch + 1
-        version = self.policy.version
-        probability = 0.0 if self.adapter is None else self.adapter.probability
-        audits = self._audits(tasks, probability)
+        version = self.policies.in_force.version
+        audits, probability = self.policies.audits(tasks)
         batch = Dispatched(number, version, tasks, now_ns, audits, probability)
         worker.begin(batch, now_ns)
-        full = {n for n in range(len(tasks)) if self._is_full(batch, n)}
         self._send(
             worker.identity,
-            Batch(number, version, len(tasks), sorted(audits | full)),
+            Batch(number, version, len(tasks), sorted(audits | self.policies.full(tasks))),
             b"".join(task.crop for task in tasks),
-        )
-
-    def _audits(self, tasks: list[RegionTask], probability: float) -> frozenset[int]:
-        """Positions of the regions that are audited."""
-        adapter = self.adapter
-        if adapter is None or not probability:
-            return frozenset()
-        return frozenset(
-            number
-            for number, task in enumerate(tasks)
-            if task.frame.source not in self.plan.always_full
-            and adapter.draws(task.frame.source, task.frame.header.frame, task.number, probability)
         )
 
     def _feed_sinks(self, now_ns: int) -> None:
@@ -557,8 +495,7 @@ class Hub:
         if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
-            is_due = source.credits_due or source.slots_due
-            if source.reader is not None and source.ended is None and is_due:
+            if source.reader is not None and source.ended is None and source.is_credit_due:
                 self._send(source.reader, Credit(source.credits_due, source.slots_due))
                 source.credits_due = source.slots_due = 0
 
@@ -590,18 +527,6 @@ class Hub:
 
     def _send(self, peer: str, message: Any, blob: bytes = b"") -> None:
         self._actions.append(Send(peer, message, blob))
-
-
-def _of_full_depth(result: RegionResult) -> RegionResult:
-    """The answer of a region that always runs to full depth: the last exit's, and no audit."""
-    return msgspec.structs.replace(
-        result,
-        label_id=result.exit_label_ids[-1],
-        confidence=result.exit_confidences[-1],
-        exit=len(result.exit_label_ids) - 1,
-        exit_label_ids=[],
-        exit_confidences=[],
-    )
 
 
 def _keys(plain: Any, peer: str) -> dict[str, tuple[int, int]]:

@@ -9,7 +9,7 @@ from pipeline.sinks.base import Key, Record, key_of
 MAX_UNACKED = 4_096
 """Records; beyond this, sources get no credit."""
 _MAX_PER_MESSAGE = 512
-_MAX_PICTURES = 2
+_MAX_PICTURES = 4
 """Frames to draw in one message: each message is answered, and the answer frees their slots."""
 _FEED_INTERVAL_NS = 50_000_000
 _FEED_AT_ONCE = 64

@@ -198,6 +198,16 @@ class SourceTrack:
         return done
 
     @property
+    def is_credit_due(self) -> bool:
+        """A source that waits for sinks gets half of its credits at once.
+
+        They come back one by one from the encoder, and would keep batches as small as that.
+        """
+        if self.waits_for_sinks:
+            return self.credits_due >= max(1, self.credits // 2)
+        return bool(self.credits_due or self.slots_due)
+
+    @property
     def is_finished(self) -> bool:
         """Its end is known and every frame before it is done."""
         return self.ended is not None and not self.window

@@ -1,0 +1,118 @@
+"""What decides in a run: the policy in force and its number, who is audited, what is learned."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.messages import BatchDone, RegionResult
+from pipeline.stages.hub.actions import Action, Alarm, NewPolicy, Note
+from pipeline.stages.hub.adapter import Adapter
+from pipeline.stages.hub.source import RegionTask
+from pipeline.stages.hub.worker import Dispatched
+
+VERSIONS_KEPT: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyInForce:
+    """What decides, and its number in this run."""
+
+    version: int
+    body: dict[str, Any]
+
+
+class Policies:
+    """Numbers policies and chooses who runs to full depth.
+
+    Args:
+        begin: Of the run.
+        adapter: Changes it while it runs; None keeps it.
+        always_full: Sources whose every region runs to full depth; the adapter does not see them.
+    """
+
+    def __init__(
+        self, begin: PolicyInForce, adapter: Adapter | None, always_full: frozenset[str]
+    ) -> None:
+        self.in_force = begin
+        self.adapter = adapter
+        self.versions: deque[int] = deque([begin.version], maxlen=VERSIONS_KEPT)
+        """Those in force so far, the last ones."""
+        self._adapted = None if adapter is None else adapter.policy
+        self._always_full = always_full
+
+    def begin(self, version: int) -> None:
+        """Number the adapter's policy, before any worker has heard of one.
+
+        Args:
+            version: Higher than any that an earlier part of the run has named.
+        """
+        assert self.adapter is not None, "without one the policy keeps its number"
+        self._adapted = self.adapter.policy
+        self.in_force = PolicyInForce(version, self.adapter.policy.to_dict())
+        self.versions.clear()
+        self.versions.append(version)
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """Sources that another policy than the one in force decides, and its body."""
+        return {source: {"kind": "full"} for source in sorted(self._always_full)}
+
+    def full(self, tasks: Sequence[RegionTask]) -> frozenset[int]:
+        """Positions of regions whose source always runs to full depth."""
+        if not self._always_full:
+            return frozenset()
+        return frozenset(n for n, t in enumerate(tasks) if t.frame.source in self._always_full)
+
+    def audits(self, tasks: Sequence[RegionTask]) -> tuple[frozenset[int], float]:
+        """Positions of regions that are audited, and the probability of their coin."""
+        adapter = self.adapter
+        probability = 0.0 if adapter is None else adapter.probability
+        if adapter is None or not probability:
+            return frozenset(), 0.0
+        drawn = frozenset(
+            number
+            for number, task in enumerate(tasks)
+            if adapter.draws(task.frame.source, task.frame.header.frame, task.number, probability)
+        )
+        return drawn - self.full(tasks), probability
+
+    def learn(self, batch: Dispatched, message: BatchDone) -> list[Action]:
+        """Let the adapter learn from an answered batch; returns what follows from it."""
+        adapter = self.adapter
+        if adapter is None:
+            return []
+        full = self.full(batch.tasks)
+        answered = enumerate(zip(batch.tasks, message.results, strict=True))
+        adapter.take(
+            [
+                (task.frame.source, task.frame.header.segment, result)
+                for number, (task, result) in answered
+                if number not in full
+            ],
+            probability=batch.probability,
+            time_ms=message.infer_ms / len(batch.tasks),
+        )
+        actions: list[Action] = [Note(body) for body in adapter.notes]
+        actions += [Alarm(words) for words in adapter.words]
+        adapter.notes, adapter.words = [], []
+        if adapter.policy is not self._adapted:
+            self._adapted = adapter.policy
+            self.in_force = PolicyInForce(self.in_force.version + 1, adapter.policy.to_dict())
+            self.versions.append(self.in_force.version)
+            actions.append(NewPolicy(self.in_force.version, self.in_force.body))
+        return actions
+
+
+def of_full_depth(result: RegionResult) -> RegionResult:
+    """The answer of a region that always runs to full depth: the last exit's, and no audit."""
+    return msgspec.structs.replace(
+        result,
+        label_id=result.exit_label_ids[-1],
+        confidence=result.exit_confidences[-1],
+        exit=len(result.exit_label_ids) - 1,
+        exit_label_ids=[],
+        exit_confidences=[],
+    )
