@@ -1,4 +1,8 @@
-"""What adaptation leaves on disk: its state every minute, and the number of the policy in force."""
+"""What adaptation leaves on disk: its state, and the number of the policy in force.
+
+The state is saved with each new policy, every minute and at the end: a run that is killed in a
+strange world must not go on as if it were at home.
+"""
 
 import logging
 from pathlib import Path

@@ -2,15 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgpack
 
 from pipeline.stages.hub import Adapter
 
+_LEARNED: Final = frozenset({"seen", "reset", "seen_end"})
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Recomputed:
     """Bodies of policies in order.
 
@@ -41,20 +44,20 @@ def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) ->
     Raises:
         DataError: the model or the configuration is another one.
     """
-    recorded: list[dict[str, Any]] = []
-    again: list[dict[str, Any]] = []
-    adapter, known, is_whole = None, None, True
-    for note in records:
-        if note["kind"] == "policy":
-            recorded.append(note["body"])
-        elif note["kind"] == "seen_end":
-            is_whole = False
-        elif note["kind"] == "adapter":
-            adapter = make()
-            adapter.restore(note["state"])
-        elif adapter is not None:
+    found = Recomputed()
+    adapter, known = None, None
+    for note in chain(records, [{"kind": "end"}]):
+        if note["kind"] in _LEARNED and adapter is not None:
             adapter.replay(note)
+            found.is_whole &= note["kind"] != "seen_end"
+            continue
+        # A run numbers a policy when a whole batch is learned from, and so does this.
         if adapter is not None and adapter.policy is not known:
             known = adapter.policy
-            again.append(known.to_dict())
-    return Recomputed(recorded, again, is_whole)
+            found.again.append(known.to_dict())
+        if note["kind"] == "policy":
+            found.recorded.append(note["body"])
+        elif note["kind"] == "adapter":
+            adapter, known = make(), None
+            adapter.restore(note["state"])
+    return found

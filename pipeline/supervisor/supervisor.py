@@ -178,6 +178,7 @@ class Supervisor:
                     self._recording.note(body)
                 case NewPolicy(version, body):
                     self._put_in_force(version, body)
+                    self._keeper.save()
 
     def _put_in_force(self, version: int, body: dict[str, Any]) -> None:
         """Make a policy known to disk; it is sent to workers after this."""

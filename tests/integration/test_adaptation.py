@@ -9,7 +9,7 @@ import pytest
 from pipeline.cli.main import main
 from pipeline.config_file import load_config
 from pipeline.supervisor import plan_run
-from pipeline.supervisor.adapter_keeper import NUMBER, STATE
+from pipeline.supervisor.adapter_keeper import NUMBER, STATE, AdapterKeeper
 from pipeline.supervisor.recomputed import read_telemetry, recompute
 
 WORLD = "synthetic://?frames=1200&width=32&height=32"
@@ -145,6 +145,17 @@ def test_what_was_learned_goes_on_in_the_next_run(adapting, in_threads, adaptive
         out=tmp_path / "other",
     )
     assert "adaptation begins afresh: " in other.log
+
+
+def test_the_state_is_saved_with_each_new_policy_and_at_the_end(adapting, monkeypatch):
+    saved = []
+    monkeypatch.setattr(
+        AdapterKeeper, "save", lambda keeper: saved.append(keeper._hub.policies.in_force.version)
+    )
+    run = adapting()
+    numbers = run.summary["policy_versions"]
+    assert set(saved) == set(numbers[1:])
+    assert len(saved) >= len(numbers)
 
 
 def test_a_fault_in_adaptation_does_not_stop_the_stream(adapting, monkeypatch):

@@ -159,3 +159,13 @@ def test_restoring_says_what_was_wrong(played):
     state["controller"] = {}
     with pytest.raises(DataError, match="expected keys"):
         make_adapter().restore(state)
+
+
+def test_a_state_that_breaks_the_controller_begins_afresh(folder, monkeypatch):
+    rig = AdaptiveRig()
+
+    def fail(_self, _state):
+        raise IndexError("no such rung")
+
+    monkeypatch.setattr(type(rig.adapter.controller), "from_state", fail)
+    assert restored(folder, rig).endswith("adapter state: IndexError: no such rung")

@@ -9,6 +9,7 @@ from pipeline.messages import Batch, BatchDone, PolicyBody, RegionResult
 from pipeline.stages.hub import Alarm, NewPolicy, Note, Send
 from pipeline.stages.hub import adapter as adapter_module
 from pipeline.stages.hub.coin import coin
+from pipeline.supervisor.recomputed import recompute
 
 
 def notes(rig, kind):
@@ -137,6 +138,28 @@ class TestPolicies:
                     policies.append(known.to_dict())
         assert policies == [body for _, body in new_policies(rig)]
         assert twin.to_state() == rig.adapter.to_state()
+
+    def test_a_break_inside_a_batch_gives_one_policy_and_is_recomputed(self):
+        rig = AdaptiveRig()
+        rig.show("clean", 60)
+        for number in range(40):
+            rig.shifts["a", rig.sent_frames["a"]] = "clean"
+            rig.frame(segment=int(number >= 20))
+        rig.round()
+        rig.show("clean", 300, segment=1)
+        records = [
+            {"kind": "adapter", "state": make_adapter().to_state()},
+            {"kind": "policy", "body": make_adapter().policy.to_dict()},
+        ]
+        for action in rig.others:
+            if isinstance(action, Note):
+                records.append(action.body)
+            elif isinstance(action, NewPolicy):
+                records.append({"kind": "policy", "body": action.body})
+        found = recompute(records, make_adapter)
+        assert len(found.recorded) >= 3
+        assert found.again == found.recorded
+        assert len(notes(rig, "reset")) == 1
 
     def test_a_run_twice_is_the_same_run(self, rig):
         other = AdaptiveRig()

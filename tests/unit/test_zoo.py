@@ -3,6 +3,9 @@
 import pytest
 import torch
 
+from dart_stream.adaptation import CONTROLLERS
+from dart_stream.costs import costs_of
+from dart_stream.model_calibration import read_calibration
 from dart_stream.model_card import model_card
 from dart_stream.model_dir import (
     list_zoo,
@@ -52,6 +55,16 @@ class TestEveryZooModel:
             body["chosen"], num_exits=info.num_exits, num_classes=len(info.classes)
         )
         assert policy.to_dict() == body["chosen"]
+
+    def test_it_comes_with_what_adaptation_needs(self, name):
+        """After another training: `tools/write_calibration.py`."""
+        info = read_info(resolve(name))
+        table = read_calibration(resolve(name), info)
+        assert len(table) == 5000
+        shown = info.figures["validation"]["accuracy"]
+        assert table.correct.mean(0).tolist() == pytest.approx(shown, abs=0.005)
+        costs = costs_of(info.macs, info.input_size)
+        assert CONTROLLERS["dart"](table, costs, epsilon=0.02).policy.version == 1
 
     def test_card_is_the_one_that_its_files_give(self, name):
         directory = resolve(name)

@@ -172,7 +172,14 @@ class Adapter:
             raise DataError(
                 f"adapter state: expected settings {settings}, got {state.get('settings')}"
             )
-        self._controller = self._controller.from_state(state.get("controller", {}))
+        try:
+            self._controller = self._controller.from_state(state.get("controller", {}))
+        except DataError:
+            raise
+        except (
+            Exception
+        ) as error:  # a sound state of another version must not keep a run from starting
+            raise DataError(f"adapter state: {type(error).__name__}: {error}") from error
         self._deploy()
         self._alarms_told = self._controller.num_alarms
 
