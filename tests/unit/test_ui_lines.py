@@ -176,3 +176,14 @@ def test_figures_read_as_a_person_writes_them(text, expected):
 @pytest.mark.parametrize("value", [None, math.nan, math.inf])
 def test_unknown_figures_are_a_dash(show, value):
     assert show(value) == MISSING
+
+
+def test_the_summary_tells_of_a_video_that_lacks_frames_and_only_of_that():
+    sinks = {
+        "jsonl-0": {"frames_dropped": 0, "frames_lost": 0},
+        "video-1": {"frames_dropped": 1_200, "frames_lost": 4},
+    }
+    text = table({**SUMMARY, "sinks": sinks})
+    (line,) = [line for line in text.splitlines() if "video-1" in line]
+    assert "1,200 frames not drawn (slower than the source), 4 lost" in line
+    assert "jsonl-0" not in text
