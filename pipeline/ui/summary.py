@@ -47,6 +47,7 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("compute", _compute(summary.get("macs_fraction"))),
         ("disagreement", _disagreement(summary.get("disagreement"))),
         ("energy", _energy(summary)),
+        *_undrawn(summary.get("sinks") or {}),
         ("restarts", _count(summary.get("restarts"))),
         ("alarms", _alarms(summary.get("alarms"))),
     ]
@@ -120,6 +121,17 @@ def _energy(summary: Mapping[str, Any]) -> str:
     energy = _known(joules(summary.get("energy_j")))
     power = _known(watts(summary.get("power_w")))
     return f"{energy}, {power} ({printable(str(summary['power_source']))})"
+
+
+def _undrawn(sinks: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str]]:
+    """A row for each video that lacks frames; most have none to tell of."""
+    rows = []
+    for name, sink in sinks.items():
+        dropped, lost = sink["frames_dropped"], sink["frames_lost"]
+        if dropped or lost:
+            text = f"{count(dropped)} frames not drawn (slower than the source), {count(lost)} lost"
+            rows.append((printable(name), text))
+    return rows
 
 
 def _alarms(alarms: list[Any] | int | None) -> str:

@@ -47,6 +47,19 @@ def test_no_room_for_results_ends_the_run_and_names_the_sink(in_threads, clip, m
     assert "sink/jsonl-0: ended with" in capsys.readouterr().err.splitlines()[-1]
 
 
+def test_no_room_for_a_video_ends_the_run_and_names_the_sink(in_threads, clip, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pipeline.sinks.video_file.VideoFile.add", full)
+    run = in_threads(
+        {"lot": clip}, "runtime.max_restarts=1", "sinks=[{type: jsonl}, {type: video}]"
+    )
+    assert run.status == 1
+    assert os.strerror(errno.ENOSPC) in run.log
+    assert "sink/video-1: ended with" in capsys.readouterr().err.splitlines()[-1]
+
+
 def test_a_log_whose_reader_has_left_goes_on(monkeypatch, tmp_path):
     class Gone:
         def write(self, text):

@@ -206,3 +206,14 @@ def test_the_table_says_how_much_differs(changes, words):
 def test_alarms_are_counted_though_few_are_kept():
     line = one_line(msgspec.structs.replace(SNAPSHOT, alarms=["a"] * 100, num_alarms=1234))
     assert line.endswith("alarms 1234")
+
+
+def test_the_summary_tells_of_a_video_that_lacks_frames_and_only_of_that():
+    sinks = {
+        "jsonl-0": {"frames_dropped": 0, "frames_lost": 0},
+        "video-1": {"frames_dropped": 1_200, "frames_lost": 4},
+    }
+    text = table({**SUMMARY, "sinks": sinks})
+    (line,) = [line for line in text.splitlines() if "video-1" in line]
+    assert "1,200 frames not drawn (slower than the source), 4 lost" in line
+    assert "jsonl-0" not in text
