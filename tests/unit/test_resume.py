@@ -100,7 +100,7 @@ def test_smoothing_goes_on_where_the_last_whole_frame_left_it(tmp_path):
     plan = Plan({"labels": {"smooth": {"needed": 2, "of": 3}}}, a="a.mp4")
     apply_progress(plan.hub, plan, tmp_path)
     # Frame 3 is done again: had it been remembered too, "bus" would be shown.
-    assert plan.hub._smoother.label(records[3] | {"label": "car"}) == "car"
+    assert plan.hub._outlet._smoother.label(records[3] | {"label": "car"}) == "car"
 
 
 @pytest.mark.parametrize(("waits", "offset"), [(True, 2), (False, -1)])

@@ -2,7 +2,9 @@
 
 from pipeline.stages.hub.actions import Action, Alarm, Kill, NewPolicy, Note, Send
 from pipeline.stages.hub.adapter import Adapter, AdapterSettings
-from pipeline.stages.hub.hub import Hub, HubPlan, Loss
+from pipeline.stages.hub.crew import Loss
+from pipeline.stages.hub.hub import Hub
+from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.source import SourceTrack
 from pipeline.stages.hub.worker import WorkerTrack
 

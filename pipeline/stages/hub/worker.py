@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from pipeline.messages import BatchDone
 from pipeline.stages.hub.source import RegionTask
 
 MAX_OUTSTANDING = 2
@@ -51,12 +52,14 @@ class WorkerTrack:
             self.running_since_ns = now_ns
         self.outstanding.append(dispatched)
 
-    def finish(self, batch: int, now_ns: int) -> Dispatched | None:
-        """Take back the batch it answers; None if that is not the one it was computing."""
-        if not self.outstanding or self.outstanding[0].batch != batch:
-            return None
+    def finish(self, answer: BatchDone, now_ns: int) -> None:
+        """It has answered the batch that it was computing."""
+        batch = self.outstanding.popleft()
         self.running_since_ns = now_ns
-        return self.outstanding.popleft()
+        self.batches += 1
+        self.regions += len(batch.tasks)
+        self.busy_ms += answer.infer_ms
+        self.cpu_ms += answer.cpu_ms
 
     def is_late(self, now_ns: int, deadline_ns: int) -> bool:
         """The batch it is computing is past its deadline."""

@@ -1,4 +1,4 @@
-"""Whether an answer says what it was asked to say beside the answer itself."""
+"""Whether a worker's answer can be one, and says what it was asked to say beside it."""
 
 from math import isfinite
 
@@ -6,10 +6,10 @@ from pipeline.errors import PeerError
 from pipeline.messages import RegionResult
 
 
-def check_observed(
+def check_result(
     result: RegionResult, *, num_exits: int, num_classes: int, ran_through: bool, observed: bool
 ) -> None:
-    """Refuse an answer that adaptation could not be told of.
+    """Refuse an answer that cannot be one, or that adaptation could not be told of.
 
     Args:
         result: of a worker.
@@ -21,6 +21,10 @@ def check_observed(
     Raises:
         PeerError: something is missing, too much, or out of range.
     """
+    if not 0 <= result.label_id < num_classes:
+        raise PeerError(f"result: label_id {result.label_id} of {num_classes} classes")
+    if not 0 <= result.exit < num_exits:
+        raise PeerError(f"result: exit {result.exit} of {num_exits}")
     expected = num_exits if ran_through else 0
     if not len(result.exit_label_ids) == len(result.exit_confidences) == expected:
         raise PeerError(
