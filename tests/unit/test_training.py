@@ -9,12 +9,10 @@ import sys
 from pathlib import Path
 
 import msgspec
-import numpy as np
 import pytest
 import torch
-from torch.nn import functional
+from coloured_pictures import coloured
 
-from dart_stream.data.augment import Normalisation
 from dart_stream.errors import DataError, ModelError
 from dart_stream.models import create_model
 from dart_stream.training import (
@@ -25,13 +23,6 @@ from dart_stream.training import (
     Trainer,
     load_recipe,
     loop,
-)
-from dart_stream.training.batches import Targets, TrainingBatches
-from dart_stream.training.losses import (
-    JointLoss,
-    distillation_loss,
-    exit_weights,
-    expected_cost,
 )
 from dart_stream.training.schedule import exit_weights_at, rate_factor
 
@@ -45,15 +36,6 @@ RECIPE = Recipe(
 def no_picture(monkeypatch):
     """Drawing takes longer than these trainings; `test_training_curves` does it."""
     monkeypatch.setattr(loop, "draw_curves", lambda directory, history: True)
-
-
-def coloured(count, seed):
-    """Pictures whose class is their brightest channel, which a tiny network can learn."""
-    generator = np.random.default_rng(seed)
-    images = generator.integers(0, 100, (count, 8, 8, 3), dtype=np.uint8)
-    labels = generator.integers(0, 3, count)
-    images[np.arange(count), :, :, labels] += 120
-    return LabelledImages(torch.from_numpy(images), torch.from_numpy(labels))
 
 
 def make_trainer(directory, recipe=RECIPE, **options):
@@ -106,7 +88,7 @@ from pathlib import Path
 import torch
 from dart_stream.training import checkpoint
 
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = sys.argv[1], str(Path(sys.argv[1]).parent)
 from test_training import MUON, make_trainer
 
 write = torch.save
@@ -340,129 +322,6 @@ class TestMuon:
         monkeypatch.delattr(torch.optim, "Muon")
         with pytest.raises(ModelError, match=r"needs torch 2\.9.*choose sgd"):
             make_trainer(tmp_path, MUON)
-
-
-class TestBatches:
-    def pictures(self, recipe, steps):
-        part = coloured(24, seed=1)
-        batches = TrainingBatches(part, recipe, Normalisation((0, 0, 0), (1 / 255,) * 3))
-        return part, [batches(step) for step in steps]
-
-    def test_a_step_gives_the_same_batch_whatever_was_drawn_before(self):
-        _, (first, later) = self.pictures(RECIPE, [4, 7])
-        _, (alone,) = self.pictures(RECIPE, [7])
-        assert torch.equal(later[0], alone[0])
-        assert torch.equal(later[1].labels, alone[1].labels)
-        assert not torch.equal(first[0], later[0])
-
-    def test_an_epoch_shows_every_picture_once(self):
-        recipe = Recipe(input_size=(8, 8), batch_size=8, shift=0, mirror=False, cutout=0)
-        part, drawn = self.pictures(recipe, [3, 4, 5])
-        shown = torch.cat([pixels for pixels, _ in drawn]).permute(0, 2, 3, 1).to(torch.uint8)
-        assert sorted(map(bytes, shown.numpy())) == sorted(map(bytes, part.images.numpy()))
-
-    def test_alternating_mirror_shows_both_ways_in_two_epochs(self):
-        recipe = Recipe(input_size=(8, 8), batch_size=24, shift=0, mirror="alternating", cutout=0)
-        part, drawn = self.pictures(recipe, [0, 1])
-        seen = [
-            {bytes(p) for p in pixels.permute(0, 2, 3, 1).to(torch.uint8).contiguous().numpy()}
-            for pixels, _ in drawn
-        ]
-        for picture in part.images.numpy():
-            ways = {bytes(picture), bytes(np.ascontiguousarray(picture[:, ::-1]))}
-            assert {*(seen[0] & ways), *(seen[1] & ways)} == ways
-        straight = sum(bytes(picture) in seen[0] for picture in part.images.numpy())
-        assert 0 < straight < 24
-
-    def test_cutmix_takes_its_share_of_the_steps(self):
-        recipe = Recipe(input_size=(8, 8), batch_size=24, cutmix=0.5)
-        _, drawn = self.pictures(recipe, range(40))
-        assert 10 < sum(targets.pasted is not None for _, targets in drawn) < 30
-
-    def test_the_last_epochs_may_show_whole_pictures(self):
-        recipe = Recipe(input_size=(8, 8), batch_size=8, cutmix=0.999, cutmix_epochs=2)
-        _, drawn = self.pictures(recipe, range(12))  # three steps an epoch
-        assert [targets.pasted is None for _, targets in drawn] == [False] * 6 + [True] * 6
-
-    def test_rand_augment_varies_pictures_the_same_way_each_time(self):
-        plain = Recipe(input_size=(8, 8), batch_size=24, shift=0, mirror=False, cutout=0)
-        varied = msgspec.structs.replace(plain, rand_augment=2, rand_augment_magnitude=20)
-        _, (straight,) = self.pictures(plain, [1])
-        _, (first, _) = self.pictures(varied, [1, 2])
-        _, (again,) = self.pictures(varied, [1])
-        assert torch.equal(first[0], again[0])
-        assert first[0].shape == straight[0].shape
-        assert torch.equal(first[1].labels, straight[1].labels)
-        assert (first[0] != straight[0]).flatten(1).any(dim=1).float().mean() > 0.5
-
-
-class TestLosses:
-    LOGITS = (torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([[3.0, 0.0], [0.0, 4.0]]))
-    LABELS = torch.tensor([0, 0])
-    COST = (0.25, 1.0)
-
-    def loss(self, *, logits=LOGITS, labels=LABELS, class_weights=None, **settings):
-        plain = {"label_smoothing": 0.0, "distillation": 0.0}
-        loss = JointLoss(Recipe(**plain | settings), self.COST, class_weights)
-        targets = labels if isinstance(labels, Targets) else Targets(labels)
-        return loss(list(logits), targets, 0)
-
-    def test_deeper_exits_weigh_more(self):
-        assert exit_weights(4) == [0.25, 0.5, 0.75, 1.0]
-
-    def test_without_extras_it_is_the_weighted_cross_entropy(self):
-        early, full = (functional.cross_entropy(each, self.LABELS) for each in self.LOGITS)
-        torch.testing.assert_close(self.loss(), 0.5 * early + full)
-        torch.testing.assert_close(self.loss(exit_weights=[0.2, 3.0]), 0.2 * early + 3 * full)
-
-    def test_a_pasted_class_counts_by_its_area(self):
-        pasted = torch.tensor([1, 1])
-        mixed = self.loss(labels=Targets(self.LABELS, pasted, 0.25), distillation=0.3)
-        parts = [self.loss(labels=labels, distillation=0.3) for labels in (self.LABELS, pasted)]
-        torch.testing.assert_close(mixed, 0.75 * parts[0] + 0.25 * parts[1])
-
-    def test_weights_of_another_number_than_the_exits_are_refused(self):
-        with pytest.raises(
-            ModelError, match="expected 2 exit_weights, one per exit of the network, got 3"
-        ):
-            self.loss(exit_weights=[0.1, 0.2, 1.0])
-
-    def test_backbone_phase_counts_the_last_exit_only(self):
-        full = functional.cross_entropy(self.LOGITS[1], self.LABELS)
-        found = self.loss(backbone_epochs=1, policy_penalty=0.1)
-        torch.testing.assert_close(found, full)
-
-    def test_distillation_replaces_its_share_of_early_losses_only(self):
-        early, full = self.LOGITS
-        expected = 0.5 * distillation_loss(early, full, 3.0) + functional.cross_entropy(
-            full, self.LABELS
-        )
-        found = self.loss(distillation=1.0, distillation_temperature=3.0)
-        torch.testing.assert_close(found, expected)
-
-    def test_distillation_of_equal_answers_costs_nothing(self):
-        assert distillation_loss(self.LOGITS[0], self.LOGITS[0], 2.0) == pytest.approx(0, abs=1e-6)
-
-    def test_distillation_does_not_teach_the_teacher(self):
-        full = self.LOGITS[1].clone().requires_grad_()
-        early = self.LOGITS[0].clone().requires_grad_()
-        self.loss(logits=[early, full], distillation=1.0).backward()
-        alone = self.LOGITS[1].clone().requires_grad_()
-        functional.cross_entropy(alone, self.LABELS).backward()
-        torch.testing.assert_close(full.grad, alone.grad)
-
-    def test_policy_penalty_adds_the_expected_cost(self):
-        confidence = self.LOGITS[0].softmax(1).amax(1)
-        cost = (confidence * 0.25 + (1 - confidence) * 1.0).mean()
-        torch.testing.assert_close(expected_cost(list(self.LOGITS), torch.tensor(self.COST)), cost)
-        torch.testing.assert_close(self.loss(policy_penalty=0.1), self.loss() + 0.1 * cost)
-
-    def test_class_weights_shift_the_mean_towards_the_heavier_class(self):
-        labels = torch.tensor([0, 1])
-        each = [functional.cross_entropy(x, labels, reduction="none") for x in self.LOGITS]
-        expected = sum(w * (3 * e[0] + e[1]) / 4 for w, e in zip([0.5, 1], each, strict=True))
-        found = self.loss(labels=labels, class_weights=[3.0, 1.0])
-        torch.testing.assert_close(found, expected)
 
 
 class TestRecipe:
