@@ -25,7 +25,7 @@ FLAGS = {
     ],
     "train": [
         *["--arch", "--data", "--out", "--recipe", "--epochs", "--input-size", "--pretrained"],
-        *["--teacher", "--seed", "--data-root", "--quiet"],
+        *["--start", "--teacher", "--seed", "--data-root", "--quiet"],
     ],
     "calibrate": [
         *["--model", "--data", "--source", "--out", "--max-disagreement", "--macs-fraction"],
