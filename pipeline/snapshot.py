@@ -84,6 +84,8 @@ class AdaptationSnap(Snap, frozen=True, kw_only=True):
 
     frozen: str | None = None
     """Why the policy does not change any more; the rest is then unknown."""
+    held: str | None = None
+    """Why a person keeps the policy as it is for now; evidence is then of this policy alone."""
     epsilon: float
     """Limit on the share of answers that differ from full depth."""
     confidence: float
@@ -122,6 +124,20 @@ class AdaptationSnap(Snap, frozen=True, kw_only=True):
     last_alarm: str | None = None
 
 
+class TruthSnap(Snap, frozen=True, kw_only=True):
+    """What true labels say that a person gave."""
+
+    labels: int
+    accuracy: float
+    """Of the answers given, over all labels."""
+    audited: int
+    """Labelled regions that full depth answered, too."""
+    full_depth_accuracy: float | None
+    """Over those."""
+    exit_gap: float | None
+    """Accuracy lost by leaving early, over those."""
+
+
 class PowerSnap(Snap, frozen=True, kw_only=True):
     """Energy since the start; None where nothing was measured."""
 
@@ -136,7 +152,7 @@ class Snapshot(Snap, frozen=True, kw_only=True):
 
     run: str
     state: str
-    """starting, running, draining, done."""
+    """starting, running, paused, draining, done."""
     time_s: float
     """Unix time."""
     uptime_s: float
@@ -170,6 +186,8 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     adaptation: AdaptationSnap | None = None
     adaptation_off: str | None = None
     """Why there is none."""
+    truth: TruthSnap | None = None
+    """None without a label given by hand."""
     classes: list[str] = []
     """Names; empty for a model with more than `MAX_CLASS_NAMES`."""
     cpu_s: dict[str, float] = {}

@@ -15,6 +15,7 @@ from pipeline.config import MonitorConfig
 from pipeline.snapshot import Snapshot
 from pipeline.supervisor import Outcome, RunPlan, Supervisor
 from pipeline.supervisor.recording import write_summary
+from pipeline.ui.keyboard import terminal_kept
 from pipeline.ui.lines import one_line, summary_table
 
 
@@ -36,7 +37,7 @@ def run_session(
     watchers = _Watchers(monitor.line_interval_s if lines else None, limit_s)
     supervisor = Supervisor(plan, out, screen=screen, on_snapshot=watchers.see, resume=resume)
     watchers.supervisor = supervisor
-    with _interrupts(supervisor):
+    with _interrupts(supervisor), _screen_left(is_used=screen):
         outcome = supervisor.run()
     write_summary(out, outcome.summary)
     _report(outcome, out, quiet=headless)
@@ -100,6 +101,16 @@ def _interrupts(supervisor: Supervisor) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _screen_left(*, is_used: bool) -> Iterator[None]:
+    """A monitor that was killed could not give the terminal back."""
+    if not is_used:
+        yield
+        return
+    with terminal_kept(sys.stdout.fileno()):
+        yield
 
 
 def _report(outcome: Outcome, out: Path, *, quiet: bool) -> None:

@@ -10,7 +10,7 @@ import msgpack
 
 from pipeline.stages.hub import Adapter
 
-_LEARNED: Final = frozenset({"seen", "reset", "seen_end"})
+_LEARNED: Final = frozenset({"seen", "reset", "retune", "seen_end"})
 
 
 @dataclass(slots=True)
@@ -45,19 +45,22 @@ def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) ->
         DataError: the model or the configuration is another one.
     """
     found = Recomputed()
-    adapter, known = None, None
+    adapter, known, is_held = None, None, False
     for note in chain(records, [{"kind": "end"}]):
         if note["kind"] in _LEARNED and adapter is not None:
             adapter.replay(note)
+            is_held &= note["kind"] != "reset" or note["source"] is not None
             found.is_whole &= note["kind"] != "seen_end"
             continue
         # A run numbers a policy when a whole batch is learned from, and so does this.
-        if adapter is not None and adapter.policy is not known:
+        if adapter is not None and adapter.policy is not known and not is_held:
             known = adapter.policy
             found.again.append(known.to_dict())
-        if note["kind"] == "policy":
+        if note["kind"] == "policy" and not note.get("by_hand"):
             found.recorded.append(note["body"])
+        elif note["kind"] == "hold":
+            is_held = True
         elif note["kind"] == "adapter":
-            adapter, known = make(), None
+            adapter, known, is_held = make(), None, False
             adapter.restore(note["state"])
     return found

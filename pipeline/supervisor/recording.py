@@ -34,15 +34,24 @@ class Recording:
         _cut_partial_record(out / TELEMETRY)
         self._stream: BinaryIO | None = (out / TELEMETRY).open("ab")
 
-    def policy(self, version: int, body: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
+    def policy(
+        self,
+        version: int,
+        body: dict[str, Any],
+        rows: dict[str, dict[str, Any]],
+        *,
+        by_hand: bool = False,
+    ) -> None:
         """A policy that is now in force.
 
         Args:
             version: Its number in the run.
             body: What decides.
             rows: By source, what decides there instead.
+            by_hand: A person chose it, so recomputing the adapter does not find it.
         """
-        self.note({"kind": "policy", "version": version, "body": body, "rows": rows})
+        chosen = {"by_hand": True} if by_hand else {}
+        self.note({"kind": "policy", "version": version, "body": body, "rows": rows, **chosen})
 
     def adapter(self, adapter: Adapter) -> None:
         """Where adaptation begins; what it sees and does follows, so that it can be recomputed."""

@@ -16,7 +16,12 @@ from pipeline.snapshot import (
     WorkerSnap,
 )
 from pipeline.stages.hub import Hub, SourceTrack, WorkerTrack
-from pipeline.supervisor.adaptation_snap import adaptation_off, adaptation_snap, policy_snap
+from pipeline.supervisor.adaptation_snap import (
+    adaptation_off,
+    adaptation_snap,
+    policy_snap,
+    truth_snap,
+)
 from pipeline.supervisor.plan import RunPlan
 
 _WINDOW_S = 5.0
@@ -105,6 +110,7 @@ class SnapshotMaker:
             log=state.log,
             adaptation=adaptation_snap(self._hub.policies.adapter),
             adaptation_off=adaptation_off(self._plan),
+            truth=truth_snap(self._hub.truth),
             classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,
         )

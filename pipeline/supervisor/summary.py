@@ -9,7 +9,7 @@ import msgspec
 
 from pipeline.snapshot import PowerSnap
 from pipeline.stages.hub import Hub, SourceTrack
-from pipeline.supervisor.adaptation_snap import adaptation_snap
+from pipeline.supervisor.adaptation_snap import adaptation_snap, truth_snap
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.snapshots import RunState, total_ledger
 
@@ -50,6 +50,7 @@ def make_summary(
         "average_exit_depth": None if depth is None else round(depth, 6),
         "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
         "disagreement": _disagreement(hub),
+        "truth": msgspec.to_builtins(truth_snap(hub.truth)),
         **_power(state.power),
         "policy_versions": list(hub.policies.versions),
         "alarms": state.alarms,

@@ -9,7 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PeerError, StageError
+import msgspec
+
+from pipeline.commands import AnyCommand
+from pipeline.errors import CommandError, PeerError, StageError
 from pipeline.power import PowerMeter
 from pipeline.snapshot import PowerSnap, Snapshot
 from pipeline.specs import AnySpec
@@ -25,6 +28,7 @@ from pipeline.supervisor.run_folder import RunFolder, frames_folder
 from pipeline.supervisor.run_log import RunLog, StageHandler
 from pipeline.supervisor.snapshots import RunState, SnapshotMaker
 from pipeline.supervisor.specs import SpecFactory
+from pipeline.supervisor.steering import Steering
 from pipeline.supervisor.summary import make_summary
 from pipeline.transport import HubSocket, new_context
 
@@ -37,6 +41,10 @@ _OUT_TIMEOUT_S = 10.0
 """Children of a killed run leave within 5 s."""
 
 log = logging.getLogger(__name__)
+
+
+def _plain(command: AnyCommand) -> dict[str, Any]:
+    return {"command": type(command).__name__.lower(), "arguments": msgspec.structs.asdict(command)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ class Supervisor:
     def _turn(self) -> None:
         ready = self._socket.wait(_TURN_MS)
         self._take_messages()
+        self._take_commands()
         self._crew.read_logs(ready)
         now_s = time.monotonic()
         if now_s >= self._due_s["reap"]:
@@ -154,6 +163,21 @@ class Supervisor:
             self._first_frame_s = time.monotonic()
             self._state = "running"
 
+    def _take_commands(self) -> None:
+        for asked in self._socket.commands():
+            if isinstance(asked, PeerError):
+                self._refuse(asked)
+                continue
+            command = asked.request.command
+            try:
+                text = self._steering.obey(command)
+            except CommandError as error:
+                self._socket.reply(asked, ok=False, text=str(error))
+                continue
+            log.info("%s: %s", type(command).__name__.lower(), text)
+            self._recording.note({"kind": "command", **_plain(command)})
+            self._socket.reply(asked, ok=True, text=text)
+
     def _refuse(self, error: PeerError) -> None:
         """A message that cannot be accepted is counted; each kind is logged once."""
         kind = str(error).split(":", 1)[0]
@@ -176,15 +200,15 @@ class Supervisor:
                     self._alarm(text)
                 case Note(body):
                     self._recording.note(body)
-                case NewPolicy(version, body):
-                    self._put_in_force(version, body)
+                case NewPolicy(version, body, by_hand):
+                    self._put_in_force(version, body, by_hand=by_hand)
                     self._keeper.save()
 
-    def _put_in_force(self, version: int, body: dict[str, Any]) -> None:
+    def _put_in_force(self, version: int, body: dict[str, Any], *, by_hand: bool = False) -> None:
         """Make a policy known to disk; it is sent to workers after this."""
         if self.hub.policies.adapter is not None:
             self._keeper.number(version)
-        self._recording.policy(version, body, self.hub.policies.rows)
+        self._recording.policy(version, body, self.hub.policies.rows, by_hand=by_hand)
         self._recording.flush()
 
     def _alarm(self, text: str) -> None:
@@ -223,7 +247,16 @@ class Supervisor:
             )
             for name in ("hub", "telemetry")
         )
-        self._socket = HubSocket(self._context, hub_endpoint, telemetry)
+        self._socket = HubSocket(
+            self._context,
+            hub_endpoint,
+            sorted({telemetry, self._folder.endpoint("telemetry")}),  # others watch from outside
+            self._folder.endpoint("control"),
+        )
+        self._steering = Steering(
+            self.hub, list(self._plan.model.classes), lambda: self.interrupt(only_once=True)
+        )
+        self._folder.advertise(self._out)
         self._recording = Recording(self._out)
         restored = self._keeper.restore()
         if self.hub.policies.adapter is not None:
@@ -319,7 +352,7 @@ class Supervisor:
 
     def _run_state(self) -> RunState:
         return RunState(
-            state=self._state,
+            state="paused" if self._state == "running" and self.hub.is_paused else self._state,
             restarts=self._crew.restarts,
             alarms=list(self._alarms),
             num_alarms=self._num_alarms,

@@ -9,6 +9,8 @@ from pipeline.cli.main import build_parser, main
 FLAGS = {
     "run": ["config", "--source", "--out", "--resume", "--headless", "--set"],
     "demo": ["--seconds", "--out", "--set"],
+    "top": ["address", "--once"],
+    "control": ["words"],
     "validate": ["config"],
     "doctor": ["--model"],
     "schema": ["kind"],
