@@ -61,6 +61,8 @@ class Trial:
     recovery_s: float | None = None
     """From the kill to the next written result."""
     duration_s: float = 0.0
+    had_state: bool = False
+    """What adaptation had learned was on disk at the kill."""
     policies: int = 0
     """Policies that results name: more than one, and it adapted meanwhile."""
     problems: list[str] = field(default_factory=list)
@@ -198,6 +200,7 @@ def _strike(drill: Drill, trial: Trial, run: Run) -> None:
     try:
         trial.in_flight = _work_in_flight(trial.role, run)
         written = run.num_results
+        trial.had_state = (run.out / "adapter.mpk").exists()
         os.kill(victim, signal.SIGKILL)
     finally:
         os.kill(frozen, signal.SIGCONT)
@@ -274,12 +277,11 @@ def _check_policies(trial: Trial, out: Path, results: list[dict[str, Any]]) -> d
     known = [version for version in versions if isinstance(version, int)]
     trial.policies = len(set(known))
     log = (out / "run.log").read_text()
-    adapted = (out / "adapter.mpk").exists()
     return {
         "results without a policy": len(known) == len(versions),
         "policy versions go back": known == sorted(known),
         "adaptation did not go on from its state": trial.role != "supervisor"
-        or not adapted
+        or not trial.had_state
         or "adaptation goes on from" in log,
     }
 
