@@ -54,6 +54,8 @@ class AdapterKeeper:
 
     def number(self, version: int) -> None:
         """Remember the number of a policy before anybody names it."""
+        if self._hub.policies.adapter is None:
+            return
         self._write(self._number, f"{version}\n".encode())
 
     def save_if_due(self, now_s: float) -> None:

@@ -53,6 +53,8 @@ class RunState:
     cpu_s: dict[str, float]
     refused_messages: int
     """Malformed, out of turn, or from a stranger."""
+    not_written: dict[str, int]
+    """Records and lines that found no room, by file."""
 
 
 class SnapshotMaker:
@@ -107,6 +109,7 @@ class SnapshotMaker:
             adaptation_off=adaptation_off(self._plan),
             classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,
+            not_written={name: count for name, count in state.not_written.items() if count},
         )
 
     def _source(self, source: SourceTrack, now_s: float) -> SourceSnap:

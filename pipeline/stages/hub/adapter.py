@@ -18,8 +18,6 @@ from pipeline.stages.hub.coin import coin
 from pipeline.stages.hub.seen import Seen
 
 STATE_VERSION: Final = 1
-MAX_RECORDED_BYTES: Final = 256 << 20
-"""Observations of some six million regions; what comes later is acted on and not recorded."""
 
 
 class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,7 +89,6 @@ class Adapter:
         self._deployed = controller.policy
         self._policy = with_always_full(controller.policy, always_full)
         self._alarms_told = controller.num_alarms
-        self._recorded_bytes = 0
 
     @property
     def policy(self) -> Policy:
@@ -204,7 +201,7 @@ class Adapter:
             return
         rows = [(self._numbers[source], result) for source, _, result in answers]
         seen = Seen.of(rows, probability=probability, time_ms=time_ms, full_macs=self._full_macs)
-        self._record(seen)
+        self.notes.append(seen.to_note())
         self._learn(seen)
 
     def _is_break(self, source: str, segment: int) -> bool:
@@ -212,13 +209,6 @@ class Adapter:
         known = self._segments.setdefault(source, segment)
         self._segments[source] = max(known, segment)
         return segment > known
-
-    def _record(self, seen: Seen) -> None:
-        self._recorded_bytes += seen.size
-        if self._recorded_bytes <= MAX_RECORDED_BYTES:
-            self.notes.append(seen.to_note())
-        elif self._recorded_bytes - seen.size <= MAX_RECORDED_BYTES:
-            self.notes.append({"kind": "seen_end"})
 
     def _learn(self, seen: Seen) -> None:
         for observation in seen.observations(self._sources, self._num_exits):
