@@ -13,6 +13,7 @@ from pipeline.errors import PipelineError, UserError
 
 COMMANDS: Final = (
     *("run", "demo", "validate", "doctor", "schema", "models"),
+    *("replay", "report"),
     *("train", "calibrate", "evaluate", "bench"),
 )
 """Each is a module beside this one with HELP, `configure(parser)` and `execute(args)`."""

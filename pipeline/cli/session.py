@@ -47,7 +47,7 @@ def run_session(
 
 
 def _with_summary(outcome: Outcome, out: Path) -> Outcome:
-    """Write the summary; a disk without room for it fails the run, whose figures are still shown."""
+    """Write the summary; without room for it the run has failed, and its figures are shown."""
     try:
         write_summary(out, outcome.summary)
     except OSError as error:

@@ -43,8 +43,12 @@ class LiveScreen:
     ) -> None:
         self._live.stop()
 
+    def remember(self, snapshot: Snapshot) -> None:
+        """Take a snapshot into the curves without drawing it."""
+        self._history.add(snapshot)
+
     def show(self, snapshot: Snapshot) -> None:
         """Draw this snapshot now."""
-        self._history.add(snapshot)
+        self.remember(snapshot)
         width, height = self._console.size
         self._live.update(render(snapshot, width, height, self._history), refresh=True)

@@ -9,6 +9,8 @@ from pipeline.cli.main import build_parser, main
 FLAGS = {
     "run": ["config", "--source", "--out", "--resume", "--headless", "--set"],
     "demo": ["--seconds", "--out", "--set"],
+    "replay": ["run", "--speed"],
+    "report": ["run", "--out"],
     "validate": ["config"],
     "doctor": ["--model"],
     "schema": ["kind"],
