@@ -112,6 +112,8 @@ class Course:
     def __init__(self) -> None:
         self.stretches: list[list[Point]] = []
         self._last: Snapshot | None = None
+        self._grain_s = 0.0
+        """So long is a point at least; grows with the run, so that old and new are drawn alike."""
 
     @property
     def points(self) -> Iterator[Point]:
@@ -125,9 +127,24 @@ class Course:
         if last is None or not _goes_on(last, snapshot):
             self.stretches.append([])
             last = snapshot
-        self.stretches[-1].append(_between(last, snapshot))
+        self._put(self.stretches[-1], _between(last, snapshot))
         if sum(map(len, self.stretches)) > 2 * MOST_POINTS:
-            self.stretches = [_thinned(stretch) for stretch in self.stretches]
+            self._coarsen()
+
+    def _put(self, stretch: list[Point], point: Point) -> None:
+        if stretch and stretch[-1].end_s - stretch[-1].begin_s < self._grain_s:
+            stretch[-1] = stretch[-1].joined(point)
+        else:
+            stretch.append(point)
+
+    def _coarsen(self) -> None:
+        length_s = sum(stretch[-1].end_s - stretch[0].begin_s for stretch in self.stretches)
+        self._grain_s = max(2 * self._grain_s, length_s / MOST_POINTS)
+        before, self.stretches = self.stretches, []
+        for stretch in before:
+            self.stretches.append([])
+            for point in stretch:
+                self._put(self.stretches[-1], point)
 
 
 def _goes_on(last: Snapshot, now: Snapshot) -> bool:
@@ -168,12 +185,6 @@ def _macs(snapshot: Snapshot) -> float:
 def _coefficients(snapshot: Snapshot) -> NDArray[np.float32] | None:
     rows = snapshot.policy.coefficients
     return np.asarray(rows, np.float32).mean(axis=1) if rows and rows[0] else None
-
-
-def _thinned(stretch: list[Point]) -> list[Point]:
-    """Half as many points."""
-    pairs = zip_longest(stretch[::2], stretch[1::2])
-    return [a if b is None else a.joined(b) for a, b in pairs]
 
 
 def _mean(*weighted: tuple[float | None, int]) -> float | None:

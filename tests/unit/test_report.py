@@ -42,7 +42,7 @@ def course_of(*snapshots):
 
 
 class TestCourse:
-    @pytest.mark.parametrize("count", [10, 5_000])
+    @pytest.mark.parametrize("count", [10, 1_000, 5_000])
     def test_nothing_is_lost_by_thinning(self, count):
         course = course_of(*(snapshot(n) for n in range(count)))
         points = list(course.points)
@@ -51,6 +51,8 @@ class TestCourse:
         assert sum(point.dropped for point in points) == count - 1
         assert sum(point.exits[0] for point in points) == pytest.approx(count - 1)
         assert max(point.p95_ms for point in points) == 6
+        lengths = [point.end_s - point.begin_s for point in points[1:-1]]
+        assert max(lengths) <= 3 * min(lengths)  # the beginning is drawn as finely as the end
         assert points[0].begin_s == BEGIN_S
         assert points[-1].end_s == BEGIN_S + (count - 1) / 2
         for point in points[1:]:
