@@ -109,6 +109,8 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last 1,000."""
     restarts: int
     refused_messages: int
+    not_written: dict[str, int]
+    """Records and lines that a full disk cost, by file; results are never among them."""
     sources: dict[str, SourceSummary]
     workers: dict[str, WorkerSummary]
     sinks: dict[str, SinkSummary]

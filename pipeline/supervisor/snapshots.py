@@ -58,6 +58,8 @@ class RunState:
     cpu_s: dict[str, float]
     refused_messages: int
     """Malformed, out of turn, or from a stranger."""
+    not_written: dict[str, int]
+    """Records and lines that found no room, by file."""
 
 
 class SnapshotMaker:
@@ -113,6 +115,7 @@ class SnapshotMaker:
             truth=truth_snap(self._hub.truth),
             classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,
+            not_written={name: count for name, count in state.not_written.items() if count},
         )
 
     def _source(self, source: SourceTrack, now_s: float) -> SourceSnap:

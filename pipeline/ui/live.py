@@ -44,6 +44,10 @@ class LiveScreen:
     ) -> None:
         self._live.stop()
 
+    def remember(self, snapshot: Snapshot) -> None:
+        """Take a snapshot into the curves without drawing it."""
+        self._history.add(snapshot)
+
     def show(self, snapshot: Snapshot, view: View | None = None, *, is_new: bool = True) -> None:
         """Draw this snapshot now.
 
@@ -53,7 +57,7 @@ class LiveScreen:
             is_new: False draws one again that was shown before.
         """
         if is_new:
-            self._history.add(snapshot)
+            self.remember(snapshot)
         width, height = self._console.size
         picture = render(snapshot, width, height, self._history, view or View())
         self._live.update(picture, refresh=True)

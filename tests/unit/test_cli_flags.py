@@ -11,6 +11,8 @@ FLAGS = {
     "demo": ["--seconds", "--out", "--set"],
     "top": ["address", "--once"],
     "control": ["words"],
+    "replay": ["run", "--speed"],
+    "report": ["run", "--out"],
     "validate": ["config"],
     "doctor": ["--model"],
     "schema": ["kind"],

@@ -19,8 +19,6 @@ from pipeline.stages.hub.held import Held
 from pipeline.stages.hub.seen import Seen
 
 STATE_VERSION: Final = 1
-MAX_RECORDED_BYTES: Final = 256 << 20
-"""Observations of some six million regions; what comes later is acted on and not recorded."""
 
 
 class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,7 +93,6 @@ class Adapter:
         self._deployed = self._controller.policy
         self._policy = with_always_full(self._deployed, always_full)
         self._alarms_told = self._controller.num_alarms
-        self._recorded_bytes = 0
 
     @property
     def policy(self) -> Policy:
@@ -195,14 +192,21 @@ class Adapter:
             "controller": states[0],
         }
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, *, as_recorded: bool = False) -> None:
         """Go on where a state was taken.
+
+        Args:
+            state: of `to_state`.
+            as_recorded: take its settings too, which a person may have changed in the run.
 
         Raises:
             DataError: it is damaged, or of another model or configuration; nothing has changed.
         """
         if not isinstance(state, Mapping) or state.get("state_version") != STATE_VERSION:
             raise DataError(f"adapter state: expected one of version {STATE_VERSION}")
+        if as_recorded:
+            self.settings = msgspec.convert(state["settings"], AdapterSettings)
+            self._controller = self._make(self.settings)
         settings = msgspec.to_builtins(self.settings)
         if state.get("settings") != settings:
             raise DataError(
@@ -240,7 +244,7 @@ class Adapter:
             return
         rows = [(self._numbers[source], result) for source, _, result in answers]
         seen = Seen.of(rows, probability=probability, time_ms=time_ms, full_macs=self._full_macs)
-        self._record(seen)
+        self.notes.append(seen.to_note())
         self._learn(seen)
 
     def _is_break(self, source: str, segment: int) -> bool:
@@ -248,13 +252,6 @@ class Adapter:
         known = self._segments.setdefault(source, segment)
         self._segments[source] = max(known, segment)
         return segment > known
-
-    def _record(self, seen: Seen) -> None:
-        self._recorded_bytes += seen.size
-        if self._recorded_bytes <= MAX_RECORDED_BYTES:
-            self.notes.append(seen.to_note())
-        elif self._recorded_bytes - seen.size <= MAX_RECORDED_BYTES:
-            self.notes.append({"kind": "seen_end"})
 
     def _learn(self, seen: Seen) -> None:
         for observation in seen.observations(self._sources, self._num_exits):
