@@ -97,6 +97,8 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last 1,000."""
     restarts: int
     refused_messages: int
+    refused_clients: int
+    """Attempts to connect from other hosts without a known key."""
     sources: dict[str, SourceSummary]
     workers: dict[str, WorkerSummary]
     sinks: dict[str, SinkSummary]

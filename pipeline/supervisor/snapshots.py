@@ -53,6 +53,8 @@ class RunState:
     cpu_s: dict[str, float]
     refused_messages: int
     """Malformed, out of turn, or from a stranger."""
+    refused_clients: int = 0
+    """On other hosts, that have no known key."""
 
 
 class SnapshotMaker:

@@ -55,6 +55,7 @@ def make_summary(
         "alarms": state.alarms,
         "restarts": state.restarts,
         "refused_messages": state.refused_messages,
+        "refused_clients": state.refused_clients,
         "sources": {
             source.name: _source(source, duration_s, plan.model.num_exits)
             for source in hub.sources.values()

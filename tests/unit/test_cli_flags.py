@@ -35,6 +35,8 @@ FLAGS = {
         *["--model", "--data", "--split", "--methods", "--out", "--batch", "--device"],
         *["--precision", "--threads", "--data-root", "--quiet"],
     ],
+    "keys": ["host", "--out"],
+    "reader": ["source", "--hub", "--keys"],
 }
 
 
