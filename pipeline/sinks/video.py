@@ -70,10 +70,8 @@ class VideoSink(Sink):
                 self._again -= 1
                 continue
             picture = self._picture(record)
-            if picture is None:
+            if picture is None or not self._draw(picture, record):
                 self.lost += 1
-            else:
-                self._draw(picture, record)
 
     def flush(self) -> int:
         """Frames taken; those since the last fragment are lost if this process dies."""
@@ -88,13 +86,17 @@ class VideoSink(Sink):
             self._ring[1].close()
             self._ring = None
 
-    def _draw(self, picture: "Picture", record: Record) -> None:
+    def _draw(self, picture: "Picture", record: Record) -> bool:
+        """Draw and encode; False if another picture has come into its place meanwhile."""
         if self._file is None or self._canvas is None or self._overlay is None:
             self._file, self._canvas, self._overlay = self._begin(picture, record)
         placed = self._canvas.place(picture.pixels, picture.source_size)
+        if self._ring is None or not self._ring[1].holds(record["picture"][1], record["frame"]):
+            return False
         self._overlay.draw(placed, record)
         self._file.add(placed.pixels, record["pts_s"])
         self._taken += 1
+        return True
 
     def _begin(self, picture: "Picture", record: Record) -> tuple["VideoFile", "Canvas", "Overlay"]:
         """A new part, as large as its first frame."""

@@ -133,9 +133,9 @@ def knock(address, own):
 
 
 def test_zones_and_settings_come_from_the_hub_and_two_sources_share_a_host(
-    host, in_threads, clip, address, keys
+    host, in_threads, clip, address, keys, tmp_path
 ):
-    reader = host(f"gate={clip}", f"yard={clip}")
+    reader, wrong = host(f"gate={clip}", f"yard={clip}"), host(f"gat={clip}")
     ended = in_threads(
         {"gate": "remote://", "yard": "remote://"},
         f"listen={{address: '{address}', keys: '{keys}/hub'}}",
@@ -148,6 +148,9 @@ def test_zones_and_settings_come_from_the_hub_and_two_sources_share_a_host(
     assert zones == [(number, zone) for number in FRAMES for zone in ("left", "right")]
     assert ended.frames["yard"] == FRAMES[::3]
     assert ended.ends["yard"]["frames"]["skipped"] == 40
+    assert wrong.wait(20) == 2
+    words = "expected one of its remote sources, gate, yard, got 'gat'"
+    assert words in (tmp_path / "host.log").read_text()
 
 
 def test_a_reader_that_leaves_does_not_end_its_source(host, run_hub, clip, tmp_path):
@@ -164,16 +167,6 @@ def test_a_reader_that_leaves_does_not_end_its_source(host, run_hub, clip, tmp_p
     assert ended.status == 0
     assert ended.frames["gate"] == FRAMES
     assert "its reader is gone (it has left)" in " ".join(ended.summary["alarms"])
-
-
-def test_a_name_that_the_run_does_not_know_is_refused_in_a_line(host, run_hub, clip, tmp_path):
-    wrong, right = host(f"gat={clip}"), host(f"gate={clip}")
-    assert run_hub("gate", "sources.gate.realtime=true").status == 0
-    assert right.wait(20) == 0
-    assert wrong.wait(20) == 2
-    assert (
-        "expected one of its remote sources, gate, got 'gat'" in (tmp_path / "host.log").read_text()
-    )
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ BENCH_FLAGS = {
         *["--seeds", "--methods", "--live", "--page", "--keep-tables", "--device"],
         *["--precision", "--threads", "--data-root", "--quiet"],
     ],
+    "transport": ["--out", "--rounds"],
 }
 
 
