@@ -15,6 +15,7 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.errors import StageError, UserError
 from pipeline.roles.registry import role_of, run_role
 from pipeline.specs import AnySpec
 from pipeline.transport import new_context
@@ -29,7 +30,7 @@ log = logging.getLogger("pipeline.child")
 
 
 def main() -> int:
-    """Run one role; the exit status is 0 unless it failed."""
+    """Run one role; the exit status is 0, 1 if it failed, 2 if what the user gave is wrong."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(message)s")
     for number in (signal.SIGINT, signal.SIGTERM):
         # Ctrl-C reaches the whole terminal; the supervisor alone decides what it means.
@@ -45,6 +46,12 @@ def main() -> int:
     context = new_context()
     try:
         run_role(spec, context, stopping)
+    except UserError as error:
+        log.error("%s", error)  # noqa: TRY400  # a line for a person
+        return 2
+    except StageError as error:
+        log.error("%s", error)  # noqa: TRY400  # likewise
+        return 1
     except Exception:
         log.exception("%s %s failed", role_of(spec), spec.name)
         return 1

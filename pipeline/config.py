@@ -48,7 +48,7 @@ class SourceConfig(Config, frozen=True, kw_only=True):
 
     uri: str
     """Path or glob, file://, rtsp://, rtsps://, http(s)://, webcam://0, /dev/video0, images://DIR,
-    synthetic://, or a bare integer for a webcam."""
+    synthetic://, a bare integer for a webcam, or remote:// for a reader on another host."""
     regions: RegionsConfig = FrameRegions()
     loop: bool | Count = False
     """true repeats for ever, a number plays that many times."""
@@ -214,6 +214,18 @@ class RuntimeConfig(Config, frozen=True, kw_only=True):
     """How long a drain may take before children are ended anyway."""
 
 
+class ListenConfig(Config, frozen=True, kw_only=True):
+    """Where readers on other hosts connect; for sources with the URI remote://."""
+
+    address: str
+    """tcp://HOST:PORT; 0.0.0.0 is every address of this host."""
+    keys: str | None = None
+    """Folder `hub` of what `dart-stream keys` made. Only 127.0.0.1 does without."""
+    timeout_s: Annotated[float, Meta(ge=1)] = 10.0
+    """A reader or hub that has been silent for so long is taken for gone. On a slow line, longer
+    than its largest message takes."""
+
+
 class PipelineConfig(Config, frozen=True, kw_only=True):
     """A whole run."""
 
@@ -226,4 +238,5 @@ class PipelineConfig(Config, frozen=True, kw_only=True):
     monitor: MonitorConfig = MonitorConfig()
     recording: RecordingConfig = RecordingConfig()
     runtime: RuntimeConfig = RuntimeConfig()
+    listen: ListenConfig | None = None
     seed: int = 0

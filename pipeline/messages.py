@@ -4,7 +4,7 @@ A message is two parts: a header (a tagged array, MessagePack) and a blob (raw p
 Decoding checks types, sizes and the blob's length, so a stage never sees a malformed message.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -152,6 +152,28 @@ class Fatal(Message, frozen=True):
     text: str
 
 
+class Join(Message, frozen=True):
+    """First word of a reader on another host; the hub answers with `Assignment` or `TurnedAway`."""
+
+    source: str
+    owner: str
+    """Of the command that started it; another reader of the same owner takes its place at once."""
+    live: bool
+    """Its source goes on while nobody reads."""
+    schema: int = SCHEMA_VERSION
+
+
+class Ping(Message, frozen=True):
+    """A reader on another host lives; the hub answers with `Pong`."""
+
+    sent_ns: int
+    """Its monotonic clock."""
+
+
+class Leave(Message, frozen=True):
+    """A reader on another host goes, its source goes on: another reader may come for it."""
+
+
 # --- hub to child ---------------------------------------------------------------------------------
 
 
@@ -200,8 +222,46 @@ class Stop(Message, frozen=True):
     """End now, orderly: a reader captures no more and sends its end, a worker leaves."""
 
 
-ChildMessage = Hello | Frames | ReaderStatus | SourceEnded | BatchDone | SinkAck | Closed | Fatal
-HubMessage = Credit | EndConfirmed | PolicyBody | Batch | Records | CloseSink | Stop
+class Assignment(Message, frozen=True):
+    """What a reader on another host is to do."""
+
+    spec: dict[str, Any]
+    """The fields of its `ReaderSpec` but for what is its host's own matter."""
+    timeout_s: float
+    """Either side takes the other for gone when it has heard nothing for so long."""
+
+
+class TurnedAway(Message, frozen=True):
+    """A reader on another host may not read this source, or not now."""
+
+    reason: str
+    """In words."""
+    kind: Literal["refused", "busy", "ended", "stopping"]
+
+
+class Pong(Message, frozen=True):
+    """Answer to a `Ping`, so that the reader knows that it is heard, and the hub's clock."""
+
+    sent_ns: int
+    """Of the `Ping`."""
+    hub_ns: int
+    """The hub's monotonic clock."""
+
+
+RemoteMessage = Join | Ping | Leave
+ChildMessage = (
+    Hello
+    | Frames
+    | ReaderStatus
+    | SourceEnded
+    | BatchDone
+    | SinkAck
+    | Closed
+    | Fatal
+    | RemoteMessage
+)
+ToRemote = Assignment | TurnedAway | Pong
+HubMessage = Credit | EndConfirmed | PolicyBody | Batch | Records | CloseSink | Stop | ToRemote
 AnyMessage = ChildMessage | HubMessage
 
 

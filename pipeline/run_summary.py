@@ -111,6 +111,8 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     refused_messages: int
     not_written: dict[str, int]
     """Records and lines that a full disk cost, by file; results are never among them."""
+    refused_clients: int
+    """Attempts to connect from other hosts without a known key."""
     sources: dict[str, SourceSummary]
     workers: dict[str, WorkerSummary]
     sinks: dict[str, SinkSummary]

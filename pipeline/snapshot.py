@@ -40,7 +40,7 @@ class SourceSnap(Snap, frozen=True, kw_only=True):
     uri: str
     """Without credentials."""
     state: str
-    """starting, running, ended, restarting, failed."""
+    """starting, running, ended, restarting, reconnecting, failed."""
     fps: float
     """Frames completed per second over the recent window."""
     queue_len: int

@@ -16,8 +16,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_f
     identity: str
     """Role, name and incarnation; never used twice in a run."""
     endpoint: str
-    run_folder: str
-    """Holds the sockets; removed by whoever is last."""
+    run_folder: str | None
+    """Holds the sockets; removed by whoever is last. None on a host that has none."""
     frames_folder: str | None = None
     """Holds rings of whole frames, if a sink needs any; removed like `run_folder`."""
     supervisor_pid: int
@@ -48,6 +48,17 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     """Number of the first unbroken stretch."""
 
 
+class RemoteReaderSpec(Spec, frozen=True, kw_only=True):
+    """One source of a hub on another host, `endpoint`; the hub says how it is to be read."""
+
+    uri: str
+    keys: str | None = None
+    """Folder of CURVE keys; None where the hub is on this host and has none."""
+    decode_threads: int = 1
+    owner: str
+    """Of the command that starts it."""
+
+
 class WorkerSpec(Spec, frozen=True, kw_only=True):
     """One worker."""
 
@@ -76,4 +87,4 @@ class MonitorSpec(Spec, frozen=True, kw_only=True):
     """Where commands go."""
 
 
-AnySpec = ReaderSpec | WorkerSpec | SinkSpec | MonitorSpec
+AnySpec = ReaderSpec | RemoteReaderSpec | WorkerSpec | SinkSpec | MonitorSpec

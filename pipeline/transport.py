@@ -1,4 +1,6 @@
-"""The only module that imports zmq: the hub's socket, a child's link to it, and telemetry.
+"""The hub's socket, a child's link to it, and telemetry: zmq is imported here.
+
+Nobody else imports it but `curve` and `remote_transport`, which add what another host needs.
 
 One ROUTER in the hub (mandatory routing, so a lost peer is an error and not silence), DEALERs
 elsewhere. What is queued is bounded by the hub's credits; the high-water marks are a second wall.
@@ -65,14 +67,61 @@ class Asked:
     request: Request
 
 
+class Router:
+    """A socket that peers connect to, each with a name that it chose.
+
+    Args:
+        context: ZeroMQ context.
+        prefix: Put before the names of its peers, so that they are nobody else's.
+    """
+
+    def __init__(self, context: Context, prefix: str = "") -> None:
+        self.prefix = prefix
+        self.socket = new_socket(context, zmq.ROUTER)
+        self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+
+    @property
+    def sockets(self) -> list[zmq.Socket[bytes]]:
+        """Those to wait for."""
+        return [self.socket]
+
+    def receive(self) -> Iterator[Received | PeerError]:
+        """What has arrived, up to a burst; a malformed message comes out as its `PeerError`."""
+        for _ in range(_BURST):
+            try:
+                parts = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                yield _from_child(parts, self.prefix)
+            except PeerError as error:
+                yield error
+
+    def send(self, peer: str, message: HubMessage, blob: bytes = b"") -> bool:
+        """Send to one peer; False when it is gone or has stopped reading."""
+        name = peer.removeprefix(self.prefix).encode()
+        try:
+            self.socket.send_multipart([name, encode(message), blob], zmq.NOBLOCK)
+        except zmq.ZMQError as error:
+            if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
+                return False
+            raise
+        return True
+
+    def close(self) -> None:
+        """Close at once."""
+        self.socket.close(linger=0)
+
+
 class HubSocket:
     """The hub's end: receives from all children, sends to each by name, publishes snapshots.
 
     Args:
         context: Whose sockets these are.
-        endpoint: Of children.
+        endpoint: Where children connect.
         telemetry_endpoints: Where snapshots are published.
         control_endpoint: Where commands arrive.
+        door: Where peers on other hosts connect; it is closed with this socket.
     """
 
     def __init__(
@@ -81,21 +130,27 @@ class HubSocket:
         endpoint: str,
         telemetry_endpoints: Sequence[str],
         control_endpoint: str,
+        door: Router | None = None,
     ) -> None:
-        self._router = _socket(context, zmq.ROUTER)
-        self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._router.bind(endpoint)
-        self._publisher = _socket(context, zmq.PUB)
+        self._children = Router(context)
+        self._children.socket.bind(endpoint)
+        self._door = door
+        self._publisher = new_socket(context, zmq.PUB)
         self._publisher.setsockopt(zmq.SNDHWM, 10)
         for each in telemetry_endpoints:
             self._publisher.bind(each)
-        self._control = _socket(context, zmq.ROUTER)
+        self._control = new_socket(context, zmq.ROUTER)
         self._control.bind(control_endpoint)
         self._poller = zmq.Poller()
-        for socket in (self._router, self._control):
+        sockets = [socket for router in self._routers for socket in router.sockets]
+        for socket in (*sockets, self._control):
             self._poller.register(socket, zmq.POLLIN)
         self.refused = 0
         """Malformed messages so far."""
+
+    @property
+    def _routers(self) -> list[Router]:
+        return [self._children] if self._door is None else [self._children, self._door]
 
     def watch(self, descriptor: int) -> None:
         """Wake `wait` when this file descriptor can be read."""
@@ -113,16 +168,10 @@ class HubSocket:
 
     def receive(self) -> Iterator[Received | PeerError]:
         """What has arrived, up to a burst; a malformed message comes out as its `PeerError`."""
-        for _ in range(_BURST):
-            try:
-                parts = self._router.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            try:
-                yield _from_child(parts)
-            except PeerError as error:
-                self.refused += 1
-                yield error
+        for router in self._routers:
+            for received in router.receive():
+                self.refused += isinstance(received, PeerError)
+                yield received
 
     def commands(self) -> Iterator[Asked | PeerError]:
         """What has been asked; what is no command comes out as its `PeerError`."""
@@ -144,14 +193,10 @@ class HubSocket:
             self._control.send_multipart([asked.peer, encode_command(reply)], zmq.NOBLOCK)
 
     def send(self, peer: str, message: HubMessage, blob: bytes = b"") -> bool:
-        """Send to one child; False when it is gone or has stopped reading."""
-        try:
-            self._router.send_multipart([peer.encode(), encode(message), blob], zmq.NOBLOCK)
-        except zmq.ZMQError as error:
-            if error.errno in {zmq.EHOSTUNREACH, zmq.EAGAIN}:
-                return False
-            raise
-        return True
+        """Send to one peer; False when it is gone or has stopped reading."""
+        if self._door is not None and peer.startswith(self._door.prefix):
+            return self._door.send(peer, message, blob)
+        return self._children.send(peer, message, blob)
 
     def publish(self, snapshot: Snapshot) -> None:
         """Hand a whole snapshot to whoever listens."""
@@ -159,7 +204,8 @@ class HubSocket:
 
     def close(self) -> None:
         """Close at once; every goodbye that matters has been acknowledged."""
-        self._router.close(linger=0)
+        for router in self._routers:
+            router.close()
         self._control.close(linger=0)
         self._publisher.close(linger=0)
 
@@ -168,11 +214,15 @@ class Link:
     """A child's end of the connection to the hub."""
 
     def __init__(self, context: Context, endpoint: str, identity: str) -> None:
-        self._dealer = _socket(context, zmq.DEALER)
+        self._dealer = new_socket(context, zmq.DEALER)
         self._dealer.setsockopt(zmq.IDENTITY, identity.encode())
+        self._prepare(self._dealer)
         self._dealer.connect(endpoint)
         self._poller = zmq.Poller()
         self._poller.register(self._dealer, zmq.POLLIN)
+
+    def _prepare(self, dealer: zmq.Socket[bytes]) -> None:
+        """Set what must be set before it connects."""
 
     def watch(self, descriptor: int) -> None:
         """Wake `receive` when this file descriptor can be read."""
@@ -214,7 +264,7 @@ class SnapshotFeed:
     """Receives published snapshots; only the newest matters."""
 
     def __init__(self, context: Context, endpoint: str) -> None:
-        self._subscriber = _socket(context, zmq.SUB)
+        self._subscriber = new_socket(context, zmq.SUB)
         self._subscriber.setsockopt(zmq.SUBSCRIBE, b"")
         self._subscriber.connect(endpoint)
         self._poller = zmq.Poller()
@@ -244,7 +294,7 @@ class ControlClient:
     """Asks a running pipeline to do something."""
 
     def __init__(self, context: Context, endpoint: str) -> None:
-        self._dealer = _socket(context, zmq.DEALER)
+        self._dealer = new_socket(context, zmq.DEALER)
         self._dealer.connect(endpoint)
         self._asked = 0
 
@@ -288,14 +338,14 @@ def decode_snapshot(body: bytes) -> Snapshot:
         raise PeerError(f"snapshot: {error}") from error
 
 
-def _from_child(parts: list[bytes]) -> Received:
+def _from_child(parts: list[bytes], prefix: str) -> Received:
     if len(parts) != 3:
         raise PeerError(f"message: expected a name, header and blob, got {len(parts)} parts")
     try:
         peer = parts[0].decode("ascii")
     except UnicodeDecodeError as error:
         raise PeerError("message: sender's name is not ASCII") from error
-    return Received(peer, decode_from_child(parts[1]), parts[2])
+    return Received(prefix + peer, decode_from_child(parts[1]), parts[2])
 
 
 def _asked(parts: list[bytes]) -> Asked:
@@ -304,7 +354,8 @@ def _asked(parts: list[bytes]) -> Asked:
     return Asked(parts[0], decode_request(parts[1]))
 
 
-def _socket(context: Context, kind: int) -> zmq.Socket[bytes]:
+def new_socket(context: Context, kind: int) -> zmq.Socket[bytes]:
+    """A socket with the limits that all of ours have."""
     socket = context.socket(kind)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.SNDHWM, _HIGH_WATER)

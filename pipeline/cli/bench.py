@@ -6,7 +6,7 @@ from typing import Final
 
 HELP = "measure this machine; writes a JSON file"
 
-BENCHMARKS: Final = ("pipeline", "shift")
+BENCHMARKS: Final = ("pipeline", "shift", "transport")
 """Each is a module `bench_NAME` beside this one with HELP, `configure(parser)` and
 `execute(args)`."""
 

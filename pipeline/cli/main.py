@@ -14,7 +14,7 @@ from pipeline.errors import PipelineError, UserError
 COMMANDS: Final = (
     *("run", "demo", "top", "control", "replay", "report"),
     *("validate", "doctor", "schema", "models"),
-    *("train", "calibrate", "evaluate", "bench"),
+    *("train", "calibrate", "evaluate", "bench", "keys", "reader"),
 )
 """Each is a module beside this one with HELP, `configure(parser)` and `execute(args)`."""
 

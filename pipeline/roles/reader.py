@@ -61,7 +61,7 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
     try:
         link.send(Hello("reader", spec.name, os.getpid()))
         try:
-            _ReaderLoop(spec, link, stopping).run()
+            ReaderLoop(spec, link, stopping).run()
         except UserError as error:
             link.send(Fatal(str(error)))
     finally:
@@ -96,7 +96,15 @@ class Cut:
         )
 
 
-class _ReaderLoop:
+class ReaderLoop:
+    """Decodes, crops and sends one source.
+
+    Args:
+        spec: What to read, and where to begin.
+        link: To the hub, which awaits a hello before.
+        stopping: Ends it without an end of the source.
+    """
+
     def __init__(self, spec: ReaderSpec, link: Link, stopping: threading.Event) -> None:
         self._spec = spec
         self._link = link
@@ -127,6 +135,11 @@ class _ReaderLoop:
         )
 
     def run(self) -> None:
+        """Read to the end, or until told to stop.
+
+        Raises:
+            UserError: The source cannot be read.
+        """
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
         self._link.watch(self._woken)
@@ -138,7 +151,9 @@ class _ReaderLoop:
         decoding.start()
         try:
             self._serve()
-            self._end()
+            if not self._stopping.is_set():
+                # Otherwise there is no hub any more, or another reader goes on with this source.
+                self._end()
         finally:
             self._buffer.stop()
             decoding.join(timeout=2.0)

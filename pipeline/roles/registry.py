@@ -3,14 +3,21 @@
 import threading
 from typing import assert_never
 
-from pipeline.specs import AnySpec, MonitorSpec, ReaderSpec, SinkSpec, WorkerSpec
+from pipeline.specs import (
+    AnySpec,
+    MonitorSpec,
+    ReaderSpec,
+    RemoteReaderSpec,
+    SinkSpec,
+    WorkerSpec,
+)
 from pipeline.transport import Context
 
 
 def role_of(spec: AnySpec) -> str:
     """The role's name, as it stands in logs and identities."""
     match spec:
-        case ReaderSpec():
+        case ReaderSpec() | RemoteReaderSpec():
             return "reader"
         case WorkerSpec():
             return "worker"
@@ -29,6 +36,10 @@ def run_role(spec: AnySpec, context: Context, stopping: threading.Event) -> None
             from pipeline.roles.reader import run_reader
 
             run_reader(spec, context, stopping)
+        case RemoteReaderSpec():
+            from pipeline.roles.remote_reader import run_remote_reader
+
+            run_remote_reader(spec, context, stopping)
         case WorkerSpec():
             from pipeline.roles.worker import run_worker
 

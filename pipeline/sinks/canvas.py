@@ -46,18 +46,21 @@ class Canvas:
         factor = max(1, -(-_MIN_HEIGHT // height))
         # The encoder halves colour in both directions and so wants even sides.
         self.size = _even(width * factor), _even(height * factor)
+        self._sheet = np.zeros((self.size[1], self.size[0], 3), np.uint8)
+        """Drawn on again and again: new memory would cost more than the copy into it."""
 
     def place(self, frame: Pixels, source_size: tuple[int, int]) -> Placed:
-        """Lay a frame out.
+        """Lay a frame out; the next call may use the same memory.
 
         Args:
-            frame: RGB uint8 of shape (height, width, 3); may be handed back to be drawn on.
+            frame: RGB uint8 of shape (height, width, 3); copied.
             source_size: Width and height in whose pixels boxes are given.
         """
         width, height = self.size
         rows, columns = frame.shape[:2]
         if (columns, rows) == (width, height):
-            pixels, fitted, offset = frame, (width, height), (0, 0)
+            np.copyto(self._sheet, frame)
+            pixels, fitted, offset = self._sheet, (width, height), (0, 0)
         else:
             pixels, fitted, offset = self._fit(frame)
         scale = fitted[0] / source_size[0], fitted[1] / source_size[1]

@@ -98,23 +98,28 @@ class VideoSink(Sink):
 
     def _draw_if_room(self, picture: "Picture", record: Record) -> None:
         try:
-            self._draw(picture, record)
+            is_drawn = self._draw(picture, record)
         except OSError as error:
             self._no_room(error)
-            self.lost += 1
+            is_drawn = False
         else:
             self.trouble = None
+        self.lost += not is_drawn
 
-    def _draw(self, picture: "Picture", record: Record) -> None:
+    def _draw(self, picture: "Picture", record: Record) -> bool:
+        """Draw and encode; False if another picture has come into its place meanwhile."""
         if self._part is not None and self._part[1].size_bytes >= self._parts.part_bytes:
             self._finish()
         if self._part is None:
             self._part = self._begin(picture, record)
         _, file, canvas, overlay = self._part
         placed = canvas.place(picture.pixels, picture.source_size)
+        if self._ring is None or not self._ring[1].holds(record["picture"][1], record["frame"]):
+            return False
         overlay.draw(placed, record)
         file.add(placed.pixels, record["pts_s"])
         self._taken += 1
+        return True
 
     def _begin(
         self, picture: "Picture", record: Record

@@ -75,10 +75,10 @@ class ChildProcess(Child):
 
     Args:
         spec: What it does.
-        keep_open: File descriptor that it holds as long as it lives.
+        keep_open: File descriptor that it holds as long as it lives, if any.
     """
 
-    def __init__(self, spec: AnySpec, keep_open: int) -> None:
+    def __init__(self, spec: AnySpec, keep_open: int | None = None) -> None:
         super().__init__(spec)
         self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
             [sys.executable, "-P", "-m", "pipeline.child", self.role],
@@ -86,7 +86,7 @@ class ChildProcess(Child):
             stdout=None if isinstance(spec, MonitorSpec) else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            pass_fds=(keep_open,),
+            pass_fds=() if keep_open is None else (keep_open,),
         )
         stdin = cast("IO[bytes]", self._process.stdin)
         try:
@@ -106,6 +106,11 @@ class ChildProcess(Child):
     @property
     def is_alive(self) -> bool:
         return self._process.poll() is None
+
+    @property
+    def exit_status(self) -> int | None:
+        """Negative for a signal; None while it runs."""
+        return self._process.returncode
 
     @property
     def ending(self) -> str:

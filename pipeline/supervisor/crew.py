@@ -71,8 +71,11 @@ class Crew:
             self._waiting_workers = others
         else:
             keys += others
+        remote = self._plan.remote_sources
         keys += [
-            ("reader", name) for name, source in self._hub.sources.items() if source.ended is None
+            ("reader", name)
+            for name, source in self._hub.sources.items()
+            if source.ended is None and name not in remote
         ]
         if screen:
             keys.append(("monitor", "terminal"))

@@ -19,10 +19,13 @@ from pipeline.config import (
 )
 from pipeline.errors import ConfigError
 from pipeline.perturb import Perturbation
-from pipeline.readers import check_source, open_reader
+from pipeline.readers import check_source
 from pipeline.regions import build_region_finder
+from pipeline.remote_address import is_remote
 from pipeline.stages.hub import Adapter, AdapterSettings, HubPlan
+from pipeline.supervisor.listening import check_listening, check_remote_source
 from pipeline.supervisor.settle_sinks import settle_sinks
+from pipeline.supervisor.source_traits import traits_of
 
 _PAPER_SENSITIVITY = 0.3
 _CREDITS = 8
@@ -105,8 +108,13 @@ class RunPlan:
         """Sources that wait until their frames are drawn; a camera's go undrawn instead."""
         sources = self.config.sources
         return frozenset(
-            name for name in self.draws.values() if open_reader(sources[name]).on_full == "block"
+            name for name in self.draws.values() if traits_of(sources[name]).on_full == "block"
         )
+
+    @property
+    def remote_sources(self) -> list[str]:
+        """Sources whose readers come from other hosts."""
+        return [name for name, source in self.config.sources.items() if is_remote(source)]
 
     def ring_slots(self, source: str) -> int:
         """Whole frames of a source that shared memory holds; 0 if no sink draws them."""
@@ -162,19 +170,21 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     for name, source in config.sources.items():
         _check_source(name, source)
     config = settle_sinks(config)
+    check_listening(config)
     _check_smoothing(config.labels.smooth)
     directory = resolve(config.model.name)
     model = read_info(directory)
     policy = build_policy(config.policy, model, read_policy(directory))
     adaptation = plan_adaptation(config, model, read_calibration(directory, model))
     cores = os.cpu_count() or 1
-    spare = max(1, cores - len(config.sources)) // config.runtime.workers
+    here = sum(not is_remote(source) for source in config.sources.values())
+    spare = max(1, cores - here) // config.runtime.workers
     plan = RunPlan(
         config=config,
         model=model,
         policy=policy,
         worker_threads=config.model.threads or max(1, spare),
-        decode_threads=max(1, cores // (len(config.sources) + config.runtime.workers)),
+        decode_threads=max(1, cores // (here + config.runtime.workers)),
         adaptation=adaptation,
     )
     adapter = plan.adapter()
@@ -263,7 +273,7 @@ def _credits_of(config: PipelineConfig, drawn: AbstractSet[str] = frozenset()) -
     """Frames that each source may have in the pipeline; a drawn one's lie in shared memory."""
     if config.runtime.credits is not None:
         return dict.fromkeys(config.sources, config.runtime.credits)
-    waiting = {name for name, source in config.sources.items() if open_reader(source).can_wait}
+    waiting = {name for name, source in config.sources.items() if traits_of(source).can_wait}
     share = _WAITING_FRAMES // (1 if len(waiting) <= 2 else len(waiting))
     each = max(share, _CREDITS)
     return {
@@ -281,7 +291,10 @@ def _check_smoothing(smooth: SmoothConfig) -> None:
 
 
 def _check_source(name: str, source: SourceConfig) -> None:
-    check_source(source)
+    if is_remote(source):
+        check_remote_source(name, source)
+    else:
+        check_source(source)
     try:
         build_region_finder(source.regions)
         if source.perturb is not None:

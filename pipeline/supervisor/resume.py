@@ -9,13 +9,14 @@ from pipeline.config import JsonlSinkConfig
 from pipeline.config_file import LoadedConfig, load_config
 from pipeline.errors import ConfigError
 from pipeline.messages import Counters
-from pipeline.readers import ResumePoint, open_reader
+from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
 from pipeline.sinks.base import UNKNOWN_OFFSET, Record
 from pipeline.sinks.jsonl import Progress, cut_partial_line, read_records, scan_progress
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
+from pipeline.supervisor.source_traits import traits_of
 
 STOPPED = "stopped"
 """Reason of an end that an interrupt caused."""
@@ -57,7 +58,7 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
     for name, source in plan.config.sources.items():
         found = [scan.get(name, Progress()) for scan in scans]
         if found:
-            _apply(hub, name, found, is_live=open_reader(source).live)
+            _apply(hub, name, found, is_live=traits_of(source).live)
     if files and plan.config.labels.smooth.of > 1:
         _remember_labels(hub, files[0])
     for sink in hub.sinks.values():

@@ -60,6 +60,8 @@ class RunState:
     """Malformed, out of turn, or from a stranger."""
     not_written: dict[str, int]
     """Records and lines that found no room, by file."""
+    refused_clients: int = 0
+    """On other hosts, that have no known key."""
 
 
 class SnapshotMaker:

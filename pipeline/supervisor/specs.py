@@ -3,18 +3,24 @@
 import os
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
-from pipeline.config import ModelConfig
+from pipeline.config import ModelConfig, SourceConfig
 from pipeline.frame_ring import ring_path
-from pipeline.readers import open_reader
 from pipeline.sinks import Network
 from pipeline.specs import AnySpec, MonitorSpec, ReaderSpec, SinkSpec, WorkerSpec
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
+from pipeline.supervisor.source_traits import traits_of
 
+_OWN_OF_ITS_HOST: Final = frozenset(
+    {
+        *("type", "name", "identity", "endpoint", "run_folder", "frames_folder"),
+        *("supervisor_pid", "decode_threads", "ring_slots"),
+    }
+)
 ChildKey = tuple[str, str]
 """Role and name."""
 
@@ -56,7 +62,7 @@ class SpecFactory:
         }
         if role == "reader":
             self._forget_old_rings(name)
-            return self._reader(name, base)
+            return self._reader(name, base, is_live=traits_of(self._source(name)).live)
         if role == "worker":
             return WorkerSpec(
                 **base,
@@ -91,13 +97,27 @@ class SpecFactory:
         model = self._plan.config.model
         return msgspec.structs.replace(model, precision=known[0]) if known else model
 
-    def _reader(self, name: str, base: dict[str, Any]) -> ReaderSpec:
+    def remote(self, name: str, *, is_live: bool) -> dict[str, Any]:
+        """What a reader on another host is told: all but what is its host's own matter.
+
+        Args:
+            name: Of the source.
+            is_live: As its reader says.
+        """
+        base = {"name": name, "identity": "", "endpoint": "", "run_folder": None}
+        own = {"supervisor_pid": 0, "seed": self._plan.config.seed}
+        spec = msgspec.to_builtins(self._reader(name, base | own, is_live=is_live))
+        return {key: value for key, value in spec.items() if key not in _OWN_OF_ITS_HOST}
+
+    def _source(self, name: str) -> SourceConfig:
+        return self._plan.config.sources[name]
+
+    def _reader(self, name: str, base: dict[str, Any], *, is_live: bool) -> ReaderSpec:
         source = self._hub.sources[name]
         point = source.last_accepted
-        is_live = open_reader(self._plan.config.sources[name]).live
         return ReaderSpec(
             **base,
-            source=self._plan.config.sources[name],
+            source=self._source(name),
             input_size=self._plan.model.input_size,
             resize=self._plan.model.resize,
             decode_threads=self._plan.decode_threads,

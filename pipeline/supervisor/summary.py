@@ -53,6 +53,7 @@ def make_summary(
         "restarts": state.restarts,
         "refused_messages": state.refused_messages,
         "not_written": {name: count for name, count in state.not_written.items() if count},
+        "refused_clients": state.refused_clients,
         "sources": {
             source.name: _source(source, duration_s, plan.model.num_exits)
             for source in hub.sources.values()

@@ -21,9 +21,11 @@ from pipeline.stages.hub import Action, Alarm, Hub, Kill, NewPolicy, Note, Send
 from pipeline.supervisor.adapter_keeper import AdapterKeeper
 from pipeline.supervisor.children import Child, ChildProcess, ChildThread
 from pipeline.supervisor.crew import Crew
+from pipeline.supervisor.listening import open_door
 from pipeline.supervisor.out_lock import OutLock
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording_head import recording_head
+from pipeline.supervisor.remotes import Remotes
 from pipeline.supervisor.resume import apply_progress
 from pipeline.supervisor.run_folder import RunFolder, frames_folder
 from pipeline.supervisor.run_log import RunLog, StageHandler
@@ -31,13 +33,14 @@ from pipeline.supervisor.snapshots import RunState, SnapshotMaker
 from pipeline.supervisor.specs import SpecFactory
 from pipeline.supervisor.steering import Steering
 from pipeline.supervisor.summary import make_summary
-from pipeline.transport import HubSocket, new_context
+from pipeline.transport import HubSocket, Received, new_context
 
 _TURN_MS = 100
 _REAP_INTERVAL_S = 0.05
 _PUBLISH_INTERVAL_S = 0.5
 _SHOWN_LOG_LINES = 20
 _ALARMS_KEPT = 1_000
+_GOODBYE_S = 2.0
 _OUT_TIMEOUT_S = 10.0
 """Children of a killed run leave within 5 s."""
 
@@ -142,6 +145,7 @@ class Supervisor:
             self._due_s["reap"] = now_s + _REAP_INTERVAL_S
             self._crew.reap(now_s)
             self._crew.start_due(now_s)
+            self._remotes.watch(time.monotonic_ns())
         self._carry_out(self.hub.step(time.monotonic_ns()))
         if now_s >= self._due_s["publish"]:
             self._due_s["publish"] = now_s + _PUBLISH_INTERVAL_S
@@ -157,9 +161,7 @@ class Supervisor:
                 self._refuse(received)
                 continue
             try:
-                self.hub.receive(
-                    received.peer, received.message, received.blob, time.monotonic_ns()
-                )
+                self._take(received, time.monotonic_ns())
             except PeerError as error:
                 self._socket.refused += 1
                 self._refuse(error)
@@ -182,6 +184,10 @@ class Supervisor:
             self._recording.note({"kind": "command", **_plain(command)})
             self._socket.reply(asked, ok=True, text=text)
 
+    def _take(self, received: Received, now_ns: int) -> None:
+        if not self._remotes.receive(received, now_ns):
+            self.hub.receive(received.peer, received.message, received.blob, now_ns)
+
     def _refuse(self, error: PeerError) -> None:
         """A message that cannot be accepted is counted; each kind is logged once."""
         kind = str(error).split(":", 1)[0]
@@ -196,10 +202,10 @@ class Supervisor:
                     if not self._socket.send(peer, message, blob):
                         # It is dead or reads no more; its successor gets what it lacks.
                         log.warning("%s: did not take %s; killed", peer, type(message).__name__)
-                        self._crew.kill(peer)
+                        self._kill(peer, "it takes nothing")
                 case Kill(peer, reason):
                     self._alarm(f"{peer}: {reason}; killed")
-                    self._crew.kill(peer)
+                    self._kill(peer, reason)
                 case Alarm(text):
                     self._alarm(text)
                 case Note(body):
@@ -207,6 +213,10 @@ class Supervisor:
                 case NewPolicy(version, body, by_hand):
                     self._put_in_force(version, body, by_hand=by_hand)
                     self._keeper.save()
+
+    def _kill(self, peer: str, reason: str) -> None:
+        self._crew.kill(peer)
+        self._remotes.drop(peer, reason)
 
     def _put_in_force(self, version: int, body: dict[str, Any], *, by_hand: bool = False) -> None:
         """Make a policy known to disk; it is sent to workers after this."""
@@ -226,6 +236,7 @@ class Supervisor:
             self._state = "draining"
             self.hub.stop()
             self._crew.drain()
+            self._remotes.drain()
         if self._draining_since_s is None:
             return
         if now_s - self._draining_since_s > self._runtime.drain_timeout_s:
@@ -241,9 +252,10 @@ class Supervisor:
     # --- start and end ----------------------------------------------------------------------------
 
     def _open(self) -> None:
+        self._context = new_context()
+        self._door = open_door(self._context, self._plan.config.listen)
         self._folder = RunFolder()
         self._frames = frames_folder() if self._plan.draws else None
-        self._context = new_context()
         threads = self._runtime.type == "threads"
         hub_endpoint, telemetry = (
             (
@@ -258,6 +270,7 @@ class Supervisor:
             hub_endpoint,
             sorted({telemetry, self._folder.endpoint("telemetry")}),  # others watch from outside
             self._folder.endpoint("control"),
+            self._door,
         )
         self._steering = Steering(
             self.hub, list(self._plan.model.classes), lambda: self.interrupt(only_once=True)
@@ -290,6 +303,9 @@ class Supervisor:
             self._log,
             self._begin,
         )
+        self._remotes = Remotes(
+            self._plan, self.hub, specs, door=self._door, send=self._socket.send, alarm=self._alarm
+        )
         log.info(
             "run %s: %d sources, %d workers, model %s, results in %s",
             self._out.name,
@@ -302,6 +318,13 @@ class Supervisor:
             if words is not None:
                 log.info("%s", words)
 
+    def _say_goodbye(self) -> None:
+        """Readers on other hosts hear that their end has arrived before their connection goes."""
+        deadline_s = time.monotonic() + _GOODBYE_S
+        while self._remotes.num_held and time.monotonic() < deadline_s:
+            self._socket.wait(_TURN_MS)
+            self._take_messages()
+
     def _begin(self, spec: AnySpec) -> Child:
         if self._runtime.type == "threads":
             return ChildThread(spec, self._context)
@@ -313,6 +336,8 @@ class Supervisor:
         self._state = "done"
         self._keeper.save()
         self._publish()
+        if self._error is None and self._interrupts <= 1:
+            self._say_goodbye()
         self._crew.dismiss(at_once=self._interrupts > 1 or self._error is not None)
         self._crew.read_all_logs()
         summary = make_summary(
@@ -373,4 +398,5 @@ class Supervisor:
             cpu_s=self._crew.cpu_s,
             refused_messages=self._socket.refused,
             not_written={TELEMETRY: self._recording.lost, "run.log": self._log.lost},
+            refused_clients=self._remotes.refused_clients,
         )

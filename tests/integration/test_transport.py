@@ -110,7 +110,7 @@ def test_what_the_hub_sends_is_checked_too(hub, connect, context):
     link = connect("x")
     link.send(Fatal("x"))
     arrived(hub, 1)
-    hub._router.send_multipart([b"x", encode(Fatal("x")), b""])
+    hub._children.socket.send_multipart([b"x", encode(Fatal("x")), b""])
     with pytest.raises(PeerError, match="Fatal"):
         link.receive(WAIT_MS)
 

@@ -39,6 +39,8 @@ FLAGS = {
         *["--model", "--data", "--split", "--methods", "--out", "--batch", "--device"],
         *["--precision", "--threads", "--data-root", "--quiet"],
     ],
+    "keys": ["host", "--out"],
+    "reader": ["source", "--hub", "--keys"],
 }
 
 
@@ -49,6 +51,7 @@ BENCH_FLAGS = {
         *["--seeds", "--methods", "--live", "--page", "--keep-tables", "--device"],
         *["--precision", "--threads", "--data-root", "--quiet"],
     ],
+    "transport": ["--out", "--rounds"],
 }
 
 

@@ -85,13 +85,28 @@ def test_a_larger_frame_is_scaled_down_and_says_how_large_it_was(path):
     reader.close()
 
 
-def test_a_picture_is_a_copy(path):
+def test_a_picture_is_read_where_it_lies_and_cannot_be_written(path):
     writer = RingWriter(path, 1)
     writer.put(frame(0))
     reader = RingReader(path)
     picture = reader.picture(0, 0)
+    assert reader.holds(0, 0)
+    with pytest.raises(ValueError, match="read-only"):
+        picture.pixels[:] = 0
     reader.close()
-    picture.pixels[:] = 0
+    assert np.array_equal(picture.pixels, frame(0).pixels())
+
+
+def test_a_picture_that_is_overwritten_in_use_is_noticed(path):
+    writer = RingWriter(path, 1)
+    writer.put(frame(0))
+    reader = RingReader(path)
+    picture = reader.picture(0, 0)
+    writer.release(1)
+    writer.put(frame(1))
+    assert not reader.holds(0, 0)
+    assert np.array_equal(picture.pixels, frame(1).pixels())
+    reader.close()
 
 
 def test_a_ring_is_private_and_its_memory_is_there_before_it_is_used(path):

@@ -12,6 +12,7 @@ import pytest
         ("pipeline.supervisor", "torch"),
         ("pipeline.cli.main, pipeline.cli.run, pipeline.cli.session", "torch"),
         ("pipeline.roles.reader", "torch"),
+        ("pipeline.cli.reader, pipeline.roles.remote_reader", "torch"),
         ("pipeline.roles.sink", "torch"),
         ("pipeline.roles.sink", "av"),
         ("pipeline.roles.sink", "cv2"),

@@ -22,6 +22,9 @@ FROM_CHILD = [
     m.SinkAck(4, 100, 2),
     m.Closed(9, 2),
     m.Fatal("no such file"),
+    m.Join("gate", "a1b2", live=True),
+    m.Ping(7),
+    m.Leave(),
 ]
 FROM_HUB = [
     m.Credit(8, 3),
@@ -31,6 +34,9 @@ FROM_HUB = [
     m.Records(5, [{"frame": 1, "latency_ms": {"total": 1.5}}]),
     m.CloseSink(9),
     m.Stop(),
+    m.Assignment({"input_size": [32, 32]}, 10.0),
+    m.TurnedAway("source gate has another reader", "busy"),
+    m.Pong(7, 9),
 ]
 
 

@@ -125,6 +125,27 @@ def test_a_picture_that_is_gone_is_counted(tmp_path, live, records, ring):
     assert times(tmp_path / "lot.mp4") == [0, 1, 4]
 
 
+def test_a_picture_that_is_overwritten_while_it_is_copied_is_counted(
+    tmp_path, live, records, ring, monkeypatch
+):
+    sink = live()
+    sink.write(records(0))
+    overtaken = records(1)
+    place = sink._part[2].place
+
+    def late(*given):
+        for number in range(2, 202):  # the ring has 200 slots
+            ring.release(1)
+            ring.put(frame(number))
+        return place(*given)
+
+    monkeypatch.setattr(sink._part[2], "place", late)
+    sink.write(overtaken)
+    sink.close()
+    assert sink.lost == 1
+    assert times(tmp_path / "lot.mp4") == [0]
+
+
 def test_a_second_reader_brings_a_ring_of_its_own(tmp_path, live, records):
     sink = live()
     sink.write(records(0, 1))

@@ -1,0 +1,1 @@
+"""How long pictures take from one process to another, by every way that the product has."""

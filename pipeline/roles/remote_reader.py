@@ -1,0 +1,146 @@
+"""A reader whose hub is on another host: asks what to do, then reads as any other."""
+
+import logging
+import os
+import secrets
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+import cv2
+import msgspec
+
+from pipeline.config import CustomRegions, SourceConfig
+from pipeline.curve import ReaderKeys
+from pipeline.errors import ConfigError, PeerError, StageError
+from pipeline.messages import Assignment, Hello, Join, TurnedAway
+from pipeline.readers import open_reader
+from pipeline.remote_transport import HubLostError, RemoteLink
+from pipeline.roles.reader import ReaderLoop
+from pipeline.specs import ReaderSpec, RemoteReaderSpec
+from pipeline.transport import Context
+
+_JOIN_TIMEOUT_S: Final = 10.0
+_PATIENCE_MS: Final = 200
+_FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 5.0
+
+log = logging.getLogger(__name__)
+
+
+def run_remote_reader(spec: RemoteReaderSpec, context: Context, stopping: threading.Event) -> None:
+    """Read one source to its end for a hub that may come and go until this incarnation begins.
+
+    Args:
+        spec: Which source, and where the hub is.
+        context: ZeroMQ context to connect with.
+        stopping: Leave; another reader may come for the source.
+
+    Raises:
+        UserError: The hub refuses this source, or the source cannot be read.
+        StageError: The hub was lost, or wants no more; its successor may be wanted again.
+    """
+    # OpenCV would otherwise cut one region with all cores, which the other readers need.
+    cv2.setNumThreads(1)
+    joined = _join(spec, context, stopping)
+    if joined is None:
+        return
+    link, task = joined
+    try:
+        link.send(Hello("reader", task.name, os.getpid()))
+        ReaderLoop(task, link, stopping).run()
+        link.leave()
+    except HubLostError as error:
+        link.close(hub_listens=False)
+        raise StageError(f"hub {spec.endpoint} is lost: {error}") from error
+    except BaseException:
+        link.leave()
+        raise
+    if link.ended is not None and link.ended.reason != "complete":
+        raise StageError(f"source {spec.name} has ended: {link.ended.reason}")
+
+
+def _join(
+    spec: RemoteReaderSpec, context: Context, stopping: threading.Event
+) -> tuple[RemoteLink, ReaderSpec] | None:
+    """Try until the hub gives us the source; None if we are to leave or the source has ended.
+
+    What is in the way is said once, and again when it is something else.
+    """
+    keys = None if spec.keys is None else ReaderKeys.load(Path(spec.keys))
+    is_live = open_reader(SourceConfig(uri=spec.uri)).live
+    said, delay_s = "", _FIRST_DELAY_S
+    while not stopping.is_set():
+        identity = f"reader/{spec.name}#{secrets.token_hex(8)}"
+        link = RemoteLink(context, spec.endpoint, identity, keys)
+        try:
+            answer = _ask(link, Join(spec.name, spec.owner, is_live), stopping)
+        except (HubLostError, PeerError) as error:
+            trouble = f"{error}"
+        else:
+            if isinstance(answer, Assignment):
+                link.timeout_s = answer.timeout_s
+                log.info("reading for hub %s", spec.endpoint)
+                return link, reader_spec(spec, answer, identity)
+            if answer is None or (answer.kind == "ended" and not is_live):
+                link.close(hub_listens=False)
+                return None
+            if answer.kind == "refused":
+                link.close(hub_listens=False)
+                raise ConfigError(f"hub {spec.endpoint}: {answer.reason}")
+            trouble = answer.reason
+        link.close(hub_listens=False)
+        if trouble != said:
+            log.warning("hub %s: %s; trying again", spec.endpoint, trouble)
+            said = trouble
+        stopping.wait(delay_s)
+        delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+    return None
+
+
+def _ask(link: RemoteLink, join: Join, stopping: threading.Event) -> Assignment | TurnedAway | None:
+    """The hub's answer; None if we are to leave.
+
+    Raises:
+        HubLostError: There is none.
+    """
+    link.send(join)
+    deadline_s = time.monotonic() + _JOIN_TIMEOUT_S
+    while not stopping.is_set():
+        received = link.receive(_PATIENCE_MS)
+        if received is not None and isinstance(received[0], Assignment | TurnedAway):
+            return received[0]
+        if time.monotonic() > deadline_s:
+            raise HubLostError("no answer")
+    return None
+
+
+def reader_spec(spec: RemoteReaderSpec, answer: Assignment, identity: str) -> ReaderSpec:
+    """What the hub wants, with what is this host's own matter.
+
+    Raises:
+        ConfigError: The hub asks for what only this host may decide.
+    """
+    own = {
+        "name": spec.name,
+        "identity": identity,
+        "endpoint": spec.endpoint,
+        "run_folder": None,
+        "supervisor_pid": spec.supervisor_pid,
+        "decode_threads": spec.decode_threads,
+    }
+    try:
+        task = msgspec.convert({**answer.spec, **own, "type": "ReaderSpec"}, ReaderSpec)
+    except msgspec.ValidationError as error:
+        raise ConfigError(
+            f"hub {spec.endpoint}: expected settings that this version knows, got {error}; install "
+            "the same version on both hosts"
+        ) from error
+    source = task.source
+    if source.reader is not None or isinstance(source.regions, CustomRegions):
+        # Whoever has taken over the hub's host would otherwise choose what is imported here.
+        raise ConfigError(
+            f"hub {spec.endpoint}: expected regions `frame` or `zones` and no reader of its own "
+            f"for {spec.name}, got a class; a hub names none on other hosts"
+        )
+    return msgspec.structs.replace(task, source=msgspec.structs.replace(source, uri=spec.uri))

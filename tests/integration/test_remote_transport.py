@@ -1,0 +1,149 @@
+"""Real sockets with CURVE between a hub's door and readers' links."""
+
+import pytest
+
+from pipeline.curve import HubKeys, ReaderKeys, make_keys
+from pipeline.messages import Credit, Hello, Join, Ping, Pong
+from pipeline.remote_transport import Door, HubLostError, RemoteLink
+from pipeline.transport import HubSocket, Received, new_context
+
+WAIT_MS = 5_000
+
+
+@pytest.fixture
+def context():
+    context = new_context()
+    yield context
+    context.destroy(linger=0)
+
+
+@pytest.fixture
+def keys(tmp_path):
+    make_keys(tmp_path / "k", ["gate", "stranger"])
+    (tmp_path / "k" / "hub" / "readers" / "stranger.key").unlink()
+    return tmp_path / "k"
+
+
+@pytest.fixture
+def door(context, keys):
+    return Door(context, "tcp://127.0.0.1:*", HubKeys.load(keys / "hub"), timeout_s=5)
+
+
+@pytest.fixture
+def hub(context, door):
+    hub = HubSocket(context, "inproc://hub", ["inproc://telemetry"], "inproc://control", door)
+    yield hub
+    hub.close()
+
+
+@pytest.fixture
+def connect(door, keys):
+    """Links in a context of their own, as on another host."""
+    context, links = new_context(), []
+
+    def _connect(identity, name="gate"):
+        own = None if name is None else ReaderKeys.load(keys / name)
+        links.append(RemoteLink(context, door.address, identity, own))
+        return links[-1]
+
+    yield _connect
+    for link in links:
+        link.close(hub_listens=False)
+    context.destroy(linger=0)
+
+
+def arrived(hub):
+    for _ in range(10):
+        hub.wait(WAIT_MS)
+        got = list(hub.receive())
+        if got:
+            return got
+    raise AssertionError("nothing came")
+
+
+def lost(link):
+    """Why a link ends; it must within a few seconds."""
+    for _ in range(25):
+        try:
+            link.receive(200)
+        except HubLostError as error:
+            return str(error)
+    raise AssertionError("still there")
+
+
+def test_messages_and_pixels_pass_encrypted_in_both_directions(hub, connect):
+    link = connect("reader/gate#a")
+    link.send(Hello("reader", "gate", 1), b"pixels")
+    (got,) = arrived(hub)
+    assert got == Received("remote:reader/gate#a", Hello("reader", "gate", 1), b"pixels")
+    assert hub.send("remote:reader/gate#a", Credit(3))
+    assert link.receive(WAIT_MS) == (Credit(3), b"")
+
+
+def test_no_remote_peer_has_the_name_of_a_child(hub, connect):
+    connect("worker/0#0").send(Hello("worker", "0", 1))
+    (got,) = arrived(hub)
+    assert got.peer == "remote:worker/0#0"
+    assert hub.send("worker/0#0", Credit(1)) is False
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("stranger", "it does not know this host's key"), (None, "it wants keys")],
+)
+def test_without_a_known_key_nothing_passes_and_it_is_counted(hub, door, connect, name, words):
+    stranger = connect("reader/gate#x", name)
+    stranger.send(Join("gate", "o", live=True))
+    assert words in lost(stranger)
+    hub.wait(WAIT_MS)
+    assert list(hub.receive()) == []
+    assert door.refused_clients >= 1
+    connect("reader/gate#a").send(Join("gate", "o", live=True))
+    assert [got.peer for got in arrived(hub)] == ["remote:reader/gate#a"]
+
+
+def test_a_key_that_is_added_meanwhile_opens(hub, door, connect, keys):
+    public = (keys / "hub" / "readers" / "gate.key").rename(keys / "away")
+    assert "does not know" in lost(connect("reader/gate#a"))
+    public.rename(keys / "hub" / "readers" / "gate.key")
+    connect("reader/gate#b").send(Join("gate", "o", live=True))
+    assert [got.peer for got in arrived(hub)] == ["remote:reader/gate#b"]
+
+
+def test_another_hub_is_noticed(hub, connect, keys):
+    make_keys(keys / "other", ["gate"])
+    (keys / "gate" / "hub.key").write_bytes((keys / "other" / "gate" / "hub.key").read_bytes())
+    assert "it has other keys than this host was given" in lost(connect("reader/gate#a"))
+
+
+def test_nobody_there_is_noticed(context):
+    link = RemoteLink(context, "tcp://127.0.0.1:9", "reader/gate#a", None)
+    assert lost(link) == "nobody answers there"
+    link.close(hub_listens=False)
+
+
+def test_a_link_pings_and_a_hub_that_answers_is_alive(hub, connect):
+    link = connect("reader/gate#a")
+    link.timeout_s = 2.0
+    assert link.receive(0) is None
+    (ping,) = arrived(hub)
+    assert isinstance(ping.message, Ping)
+    hub.send(ping.peer, Pong(ping.message.sent_ns, ping.message.sent_ns + 10**15))
+    hub.send(ping.peer, Credit(1))
+    assert link.receive(WAIT_MS) == (Credit(1), b"")
+    assert link._clock.ahead_ns == pytest.approx(10**15, abs=5e9)
+
+
+def test_a_hub_that_says_nothing_is_lost(hub, connect):
+    link = connect("reader/gate#a")
+    link.timeout_s = 1.0
+    assert lost(link).startswith("nothing heard for")
+
+
+def test_a_hub_that_is_gone_is_lost_at_once(context, keys, connect, door):
+    link = connect("reader/gate#a")
+    hub = HubSocket(context, "inproc://hub", ["inproc://telemetry"], "inproc://control", door)
+    link.send(Hello("reader", "gate", 1))
+    arrived(hub)
+    hub.close()
+    assert lost(link) == "the connection ended"

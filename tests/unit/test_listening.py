@@ -1,0 +1,138 @@
+"""What is refused of readers on other hosts before anything is started."""
+
+import socket
+
+import pytest
+
+from pipeline.config import SourceConfig
+from pipeline.config_file import check_config
+from pipeline.curve import make_keys
+from pipeline.errors import ConfigError
+from pipeline.messages import Assignment
+from pipeline.remote_address import check_address, is_remote
+from pipeline.remote_transport import Door
+from pipeline.roles.remote_reader import reader_spec
+from pipeline.specs import RemoteReaderSpec
+from pipeline.supervisor.listening import check_listening, check_remote_source
+from pipeline.supervisor.source_traits import traits_of
+from pipeline.transport import new_context
+
+OPEN = {"address": "tcp://127.0.0.1:5557"}
+
+
+def config(listen=None, uri="remote://", **more):
+    plain = {"sources": {"gate": {"uri": uri}}, **more}
+    return check_config(plain if listen is None else plain | {"listen": listen})
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://127.0.0.1:5557", "tcp://localhost:1", "tcp://[::1]:5557", "tcp://127.8.0.1:65535"],
+)
+def test_nobody_else_can_reach_loopback(address):
+    check_address(address, where="--hub", has_keys=False)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["tcp://0.0.0.0:5557", "tcp://*:5557", "tcp://camera.example:1", "tcp://[::]:5557"],
+)
+def test_where_others_can_connect_keys_are_needed(address):
+    check_address(address, where="--hub", has_keys=True)
+    with pytest.raises(ConfigError, match=r"--hub: expected keys for tcp://.*others can reach it"):
+        check_address(address, where="--hub", has_keys=False)
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1:5557", "tcp://10.0.0.1", "ipc:///x", "tcp://:5", "tcp://a:70000", ""]
+)
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(ConfigError, match="expected tcp://HOST:PORT, got"):
+        check_address(address, where="listen.address", has_keys=True)
+
+
+def test_a_remote_source_and_a_place_to_connect_need_each_other():
+    check_listening(config(OPEN))
+    check_listening(config(uri="synthetic://"))
+    with pytest.raises(ConfigError, match=r"sources\.gate: expected `listen` beside"):
+        check_listening(config())
+    with pytest.raises(ConfigError, match="listen: expected a source with the URI remote://"):
+        check_listening(config(OPEN, uri="synthetic://"))
+
+
+def test_keys_are_looked_at_before_the_run(tmp_path):
+    make_keys(tmp_path, ["gate"])
+    check_listening(config({"address": "tcp://0.0.0.0:1", "keys": str(tmp_path / "hub")}))
+    with pytest.raises(ConfigError, match="expected a key of"):
+        check_listening(config({"address": "tcp://0.0.0.0:1", "keys": str(tmp_path)}))
+
+
+def test_whole_frames_of_another_host_cannot_be_drawn():
+    sinks = [{"type": "video", "source": "gate"}]
+    with pytest.raises(ConfigError, match="expected a video of a source on this host, got 'gate'"):
+        check_listening(config(OPEN, sinks=sinks))
+
+
+def test_a_hub_names_no_class_on_another_host():
+    with pytest.raises(ConfigError, match="expected no `reader` and no `options` beside remote://"):
+        check_remote_source("gate", SourceConfig(uri="remote://", reader="a:B"))
+    custom = config(
+        sources={"gate": {"uri": "remote://", "regions": {"type": "custom", "class": "a:B"}}}
+    )
+    with pytest.raises(ConfigError, match=r"sources\.gate\.regions: expected type frame or zones"):
+        check_remote_source("gate", custom.sources["gate"])
+
+
+def test_a_remote_source_is_taken_for_a_camera():
+    source = SourceConfig(uri="remote://")
+    assert is_remote(source)
+    assert not is_remote(SourceConfig(uri="clip.mp4"))
+    traits = traits_of(source)
+    assert (traits.live, traits.on_full, traits.can_wait) == (True, "latest", False)
+
+
+def test_an_address_that_is_taken_is_named():
+    context = new_context()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(ConfigError, match=f"cannot listen at {address}: Address already in"):
+            Door(context, address, None, timeout_s=5)
+    context.destroy(linger=0)
+
+
+# --- the reader's side ----------------------------------------------------------------------------
+
+REMOTE = RemoteReaderSpec(
+    name="gate",
+    identity="reader/gate",
+    endpoint="tcp://hub:1",
+    run_folder=None,
+    supervisor_pid=7,
+    uri="clip.mp4",
+    decode_threads=2,
+    owner="o",
+)
+TASK = {"source": {"uri": "remote://", "stride": 3}, "input_size": [16, 16], "resize": "stretch"}
+
+
+def test_a_task_becomes_a_spec_with_what_is_this_hosts_own_matter():
+    spec = reader_spec(REMOTE, Assignment(TASK | {"supervisor_pid": 1}, 5), "reader/gate#x")
+    assert (spec.source.uri, spec.source.stride) == ("clip.mp4", 3)
+    assert (spec.identity, spec.endpoint) == ("reader/gate#x", "tcp://hub:1")
+    assert (spec.supervisor_pid, spec.decode_threads, spec.run_folder) == (7, 2, None)
+
+
+@pytest.mark.parametrize(
+    "more", [{"reader": "os:system"}, {"regions": {"type": "custom", "class": "os:system"}}]
+)
+def test_a_hub_cannot_have_anything_imported_here(more):
+    task = TASK | {"source": TASK["source"] | more}
+    with pytest.raises(ConfigError, match="a hub names none on other hosts"):
+        reader_spec(REMOTE, Assignment(task, 5), "x")
+
+
+def test_settings_of_another_version_are_named():
+    with pytest.raises(ConfigError, match="install the same version on both hosts"):
+        reader_spec(REMOTE, Assignment(TASK | {"resize": "pad"}, 5), "x")
