@@ -1,6 +1,7 @@
 """`dart-stream replay`: a recorded run, as it was seen."""
 
 import argparse
+import contextlib
 import json
 import math
 import sys
@@ -11,10 +12,12 @@ from typing import Final
 import msgspec
 from rich.console import Console
 
+from pipeline.cli.replay_keys import LeftReplay, ReplayKeys
 from pipeline.errors import ConfigError
 from pipeline.recording import RecordedRun
 from pipeline.snapshot import Snapshot
 from pipeline.supervisor.recording import SUMMARY
+from pipeline.ui.keyboard import keyboard_if_any
 from pipeline.ui.lines import one_line, summary_table
 from pipeline.ui.live import LiveScreen
 from pipeline.ui.player import Player, play
@@ -48,7 +51,7 @@ def execute(args: argparse.Namespace) -> int:
         raise ConfigError(f"{args.run}: expected snapshots of a run, found none: {why}")
     console = Console()
     if console.is_terminal:
-        _on_screen(player, console, args.run, args.speed)
+        _on_screen(player, console, args.run)
     else:
         _as_lines(player)
     _print_summary(args.run, console)
@@ -57,16 +60,17 @@ def execute(args: argparse.Namespace) -> int:
     return 0
 
 
-def _on_screen(player: Player, console: Console, run: Path, speed: float) -> None:
-    with LiveScreen(console) as screen:
+def _on_screen(player: Player, console: Console, run: Path) -> None:
+    with LiveScreen(console) as screen, keyboard_if_any(console.file) as keyboard:
 
         def show(due: list[Snapshot]) -> None:
             *passed, last = due
             for snapshot in passed:
                 screen.remember(snapshot)
-            screen.show(msgspec.structs.replace(last, log=_words(last, run, speed)))
+            screen.show(msgspec.structs.replace(last, log=_words(last, run, player.speed)))
 
-        play(player, show, time.sleep, time.monotonic)
+        with contextlib.suppress(LeftReplay):
+            play(player, show, ReplayKeys(player, keyboard).wait, time.monotonic)
 
 
 def _as_lines(player: Player) -> None:
@@ -90,7 +94,10 @@ def _as_lines(player: Player) -> None:
 def _words(snapshot: Snapshot, run: Path, speed: float) -> list[str]:
     """Where the live monitor has the log, which is a file of its own."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(snapshot.time_s))
-    return [f"replay of {run}, {speed:g} times its pace: {moment}; the log is in run.log"]
+    return [
+        f"replay of {run}, {speed:g} times its pace: {moment}; the log is in run.log",
+        "p pause   + - faster, slower   q quit",
+    ]
 
 
 def _print_summary(run: Path, console: Console) -> None:

@@ -65,7 +65,7 @@ def _once(feed: SnapshotFeed, run: RunningRun) -> int:
 
 
 def _screen(feed: SnapshotFeed, client: ControlClient, run: RunningRun) -> int:
-    with LiveScreen() as screen, keyboard_if_any(sys.stdout.fileno()) as keyboard:
+    with LiveScreen() as screen, keyboard_if_any(sys.stdout) as keyboard:
         watch = Watch(screen, feed, client, keyboard, attached=True)
         while not watch.is_over:
             watch.turn()

@@ -21,7 +21,7 @@ def run_monitor(spec: MonitorSpec, context: Context, stopping: threading.Event) 
     feed = SnapshotFeed(context, spec.endpoint)
     client = ControlClient(context, spec.control_endpoint)
     try:
-        with LiveScreen() as screen, keyboard_if_any(sys.stdout.fileno()) as keyboard:
+        with LiveScreen() as screen, keyboard_if_any(sys.stdout) as keyboard:
             Watch(screen, feed, client, keyboard, attached=False).run(stopping)
     finally:
         feed.close()

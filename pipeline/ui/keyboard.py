@@ -5,7 +5,7 @@ import os
 import termios
 import tty
 from collections.abc import Iterator
-from typing import Self
+from typing import IO, Self
 
 _READ = 1_024
 _ESCAPE = "\x1b"
@@ -50,10 +50,10 @@ class Keyboard:
 
 
 @contextlib.contextmanager
-def keyboard_if_any(descriptor: int) -> Iterator[Keyboard | None]:
-    """A keyboard, or None where there is no terminal to read from."""
+def keyboard_if_any(stream: IO[str]) -> Iterator[Keyboard | None]:
+    """The keyboard of the terminal that a stream writes to, or None if it is no terminal."""
     try:
-        keyboard = Keyboard(descriptor)
+        keyboard = Keyboard(stream.fileno())
     except (OSError, termios.error):
         yield None
         return

@@ -24,7 +24,7 @@ class Player:
 
     def __init__(self, snapshots: Iterator[Snapshot], speed: float = 1.0) -> None:
         self._snapshots = snapshots
-        self._speed = speed
+        self.speed = speed
         self._next = next(snapshots, None)
         self._next_at_s = 0.0
         """Of recorded time, gaps shortened."""
@@ -47,7 +47,7 @@ class Player:
             return float("inf")
         if self._begin_s is None:
             return 0.0
-        return max(self._begin_s + self._next_at_s / self._speed - now_s, 0.0)
+        return max(self._begin_s + self._next_at_s / self.speed - now_s, 0.0)
 
     def take(self, now_s: float) -> list[Snapshot]:
         """Those whose time has come, the first at once; the last is the one to draw."""
@@ -72,6 +72,13 @@ class Player:
         if self._paused_s is not None and self._begin_s is not None:
             self._begin_s += now_s - self._paused_s
         self._paused_s = None
+
+    def set_speed(self, speed: float, now_s: float) -> None:
+        """Go on from the same moment of the recording at another pace."""
+        if self._begin_s is not None:
+            at_s = now_s if self._paused_s is None else self._paused_s
+            self._begin_s = at_s - (at_s - self._begin_s) * self.speed / speed
+        self.speed = speed
 
 
 def play(

@@ -1,5 +1,6 @@
 """Keys from a real pseudo-terminal."""
 
+import io
 import os
 import select
 import termios
@@ -48,12 +49,11 @@ def test_ctrl_c_is_still_a_signal_and_the_terminal_is_given_back(terminal):
 
 def test_what_is_no_terminal_has_no_keys():
     read, write = os.pipe()
-    try:
-        with keyboard_if_any(read) as keyboard:
-            assert keyboard is None
-    finally:
-        os.close(read)
-        os.close(write)
+    os.close(read)
+    with os.fdopen(write, "w") as pipe, keyboard_if_any(pipe) as keyboard:
+        assert keyboard is None
+    with keyboard_if_any(io.StringIO()) as keyboard:
+        assert keyboard is None
 
 
 def test_a_killed_screen_leaves_no_trace(terminal):
