@@ -42,6 +42,15 @@ class CustomRegions(Config, frozen=True, kw_only=True, tag="custom"):
 RegionsConfig = FrameRegions | ZoneRegions | CustomRegions
 
 
+class ReconnectConfig(Config, frozen=True, kw_only=True):
+    """How long to wait before a live source is opened again; it is tried for ever."""
+
+    first: Seconds = 1.0
+    """Seconds after a connection that had held; each further try waits twice as long."""
+    cap: Seconds = 30.0
+    """Seconds, at most."""
+
+
 class SourceConfig(Config, frozen=True, kw_only=True):
     """One camera or file."""
 
@@ -64,6 +73,18 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     `latest` for live sources."""
     max_age: Seconds | None = None
     """Seconds after which a waiting frame of a live source is dropped."""
+    live: bool | None = None
+    """Whether an http(s):// URL is a camera. Default: unless it ends like a video file."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    """Of the pictures of rtsp://; rtsps:// always takes tcp."""
+    open_timeout: Seconds = 10.0
+    """Seconds to connect to a network camera, and as many to learn what it sends."""
+    stall_after: Seconds = 10.0
+    """Seconds without a picture after which a network camera is opened again."""
+    reconnect: ReconnectConfig = ReconnectConfig()
+    hwaccel: str = "off"
+    """What decodes a network camera: `off` (software), `auto` (hardware if there is any) or a kind
+    of device, such as cuda; software where that has none. The log says what is used."""
     perturb: str | None = None
     """A scripted shift, in regions: `clean:4000,gaussian_noise@3:4000`."""
     always_full: bool = False

@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.snapshot import PowerSnap
 from pipeline.stages.hub import Hub, SourceTrack
+from pipeline.stages.hub.records import link_figures
 from pipeline.supervisor.adaptation_snap import adaptation_snap
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.snapshots import RunState, total_ledger
@@ -112,6 +113,7 @@ def _source(source: SourceTrack, duration_s: float, num_exits: int) -> dict[str,
         "exits": [round(source.exit_counts[k] / regions, 6) for k in range(num_exits)]
         if regions
         else None,
+        "link": link_figures(source),
     }
 
 

@@ -21,7 +21,7 @@ from pipeline.ui.theme import BAD, LABEL, WARN, count_states, is_trouble, state_
 
 _WIDE = 110
 """Columns from which position and frame count are shown, too."""
-_STATE, _FPS, _AGE, _QUEUE, _POSITION, _FRAMES = 12, 6, 7, 5, 9, 9
+_STATE, _FPS, _AGE, _QUEUE, _POSITION, _FRAMES = 14, 6, 7, 5, 9, 9
 
 
 def sources_block(sources: Sequence[SourceSnap], width: int, rows: int, *, lined: bool) -> Block:

@@ -25,6 +25,7 @@ _STATES: Final = {
     "done": ("✓", LABEL),
     "ended": ("✓", LABEL),
     "restarting": ("↻", WARN),
+    "reconnecting": ("↻", WARN),
     "failed": ("✗", BAD),
 }
 
@@ -63,7 +64,7 @@ def adaptation_mark(state: str) -> tuple[str, str]:
 
 def is_trouble(state: str) -> bool:
     """Whether a source or worker in this state needs a look."""
-    return state in {"failed", "restarting"}
+    return state in {"failed", "restarting", "reconnecting"}
 
 
 def count_states(states: Iterable[str]) -> str:

@@ -21,6 +21,10 @@ class HubPlan:
     credits: int = 8
     credits_of: dict[str, int] = field(default_factory=dict)
     """Where a source has another number."""
+    live: frozenset[str] = frozenset()
+    """Sources that are cameras: opened again for ever."""
+    patience_of: dict[str, int] = field(default_factory=dict)
+    """Nanoseconds that the reader of a live source may say nothing, or its decoder hang."""
     batch_deadline_ns: int = 30_000_000_000
     always_full: frozenset[str] = frozenset()
     """Sources whose every region runs to full depth."""

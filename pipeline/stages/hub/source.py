@@ -4,7 +4,7 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from pipeline.errors import PeerError
-from pipeline.messages import Counters, FrameHeader, Frames, SourceEnded
+from pipeline.messages import Counters, FrameHeader, Frames, LinkAccount, SourceEnded
 from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
@@ -75,6 +75,11 @@ class SourceTrack:
     waiting: deque[RegionTask] = field(default_factory=deque)
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
+    is_live: bool = False
+    link: LinkAccount = field(default_factory=LinkAccount)
+    """Of a live source."""
+    captured_mono_ns: int | None = None
+    """Of the last accepted frame of this session."""
     credits_due: int = 0
     leases: Counter[Lease] = field(default_factory=Counter)
     """Sinks that have not drawn it yet, by picture."""
@@ -92,9 +97,12 @@ class SourceTrack:
     exits: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_EXITS))
     exit_counts: Counter[int] = field(default_factory=Counter)
 
-    def resume(self, point: ResumePoint | None, *, frames: int, regions: int) -> None:
+    def resume(
+        self, point: ResumePoint | None, *, frames: int, regions: int, segment: int = 0
+    ) -> None:
         """Begin where an earlier session broke off."""
         self.last_accepted = point
+        self.segment = segment
         self.regions_accepted = regions
         self.processed = self.resumed_frames = frames
         self.counters = self.accepted_counters = Counters(captured=frames)
@@ -182,6 +190,7 @@ class SourceTrack:
         self.last_accepted = ResumePoint(header.frame, header.pts_s)
         self.regions_accepted += count
         self.segment = header.segment
+        self.captured_mono_ns = header.captured_mono_ns
 
     def release(self) -> list[PendingFrame]:
         """Frames that are done and whose turn it is; credits of those not to be drawn fall due."""
@@ -206,6 +215,11 @@ class SourceTrack:
         if self.waits_for_sinks:
             return self.credits_due >= max(1, self.credits // 2)
         return bool(self.credits_due or self.slots_due)
+
+    @property
+    def state_without_pictures(self) -> str:
+        """What it is called while its reader begins."""
+        return "reconnecting" if self.is_live and self.was_heard else "starting"
 
     @property
     def is_finished(self) -> bool:
