@@ -13,7 +13,7 @@ class Timeline:
 
     A camera whose clock is set (by NTP, by a restart of its encoder) sends timestamps that jump.
     Taken as they are, source time would stand still for hours, or leap. Over a jump, time goes on
-    by what has passed between the two arrivals; a small step back is held until the clock has
+    by what has passed between the arrivals; a small step back is held until the clock has
     caught up.
     """
 
@@ -21,7 +21,8 @@ class Timeline:
         self.jumps = 0
         """So far."""
         self._last_s: float | None = None
-        self._arrived_s = 0.0
+        self._moved_s = 0.0
+        """When time last went on, by arrival."""
         self._offset_s: float | None = None
         """Source time less the stream's clock."""
 
@@ -33,7 +34,7 @@ class Timeline:
             arrived_s: When it came, on a monotonic clock.
         """
         last_s = 0.0 if self._last_s is None else self._last_s
-        elapsed_s = 0.0 if self._last_s is None else max(0.0, arrived_s - self._arrived_s)
+        elapsed_s = 0.0 if self._last_s is None else max(0.0, arrived_s - self._moved_s)
         now_s = last_s + elapsed_s
         if stream_s is not None:
             if self._offset_s is None:
@@ -44,5 +45,6 @@ class Timeline:
             else:
                 self.jumps += 1
                 self._offset_s = now_s - stream_s
-        self._last_s, self._arrived_s = now_s, arrived_s
+        if self._last_s is None or now_s > last_s:
+            self._last_s, self._moved_s = now_s, arrived_s
         return now_s
