@@ -219,6 +219,8 @@ def _open(
     timeout_s: float | tuple[float, float] | None,
     accelerator: HWAccel | None,
 ) -> Any:
+    limit_s = timeout_s[0] if isinstance(timeout_s, tuple) else timeout_s
+    began_s = time.monotonic()
     try:
         container = av.open(
             url,
@@ -228,6 +230,8 @@ def _open(
             hwaccel=accelerator,
         )
     except InvalidDataError as error:
+        if limit_s is not None and time.monotonic() - began_s >= limit_s:
+            raise SourceError(f"{name}: cannot be opened (no answer in time)") from error
         raise SourceError(f"{name}: {_why_unreadable(url)}") from error
     except FFmpegError as error:
         raise SourceError(f"{name}: cannot be opened ({_words(error)})") from error

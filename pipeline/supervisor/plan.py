@@ -146,6 +146,11 @@ class RunPlan:
             draws=self.draws,
             waits_for_sinks=self.waits_for_sinks,
             live=frozenset(name for name, each in self.config.sources.items() if _is_live(each)),
+            max_age_of={
+                name: int(source.max_age * 1e9)
+                for name, source in self.config.sources.items()
+                if source.max_age is not None
+            },
             patience_of={
                 name: int(_patience_s(source) * 1e9)
                 for name, source in self.config.sources.items()

@@ -62,6 +62,7 @@ class Hub:
                 plan.crop_bytes,
                 plan.credits_of.get(name, plan.credits),
                 waits_for_sinks=name in plan.waits_for_sinks,
+                max_age_ns=plan.max_age_of.get(name),
                 is_live=name in plan.live,
             )
             for name in plan.sources
@@ -170,6 +171,8 @@ class Hub:
 
     def step(self, now_ns: int) -> list[Action]:
         """Do what has become possible; returns what the driver must carry out."""
+        for source in self.sources.values():
+            source.expire(now_ns)
         self._outlet.release()
         self._actions += self._crew.dispatch(now_ns)
         self._actions += self._outlet.messages(now_ns)

@@ -23,6 +23,8 @@ class HubPlan:
     """Where a source has another number."""
     live: frozenset[str] = frozenset()
     """Sources that are cameras: opened again for ever."""
+    max_age_of: dict[str, int] = field(default_factory=dict)
+    """Nanoseconds after which a frame of a source that still waits is dropped."""
     patience_of: dict[str, int] = field(default_factory=dict)
     """Nanoseconds that the reader of a live source may say nothing, or its decoder hang."""
     batch_deadline_ns: int = 30_000_000_000

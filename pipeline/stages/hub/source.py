@@ -75,6 +75,8 @@ class SourceTrack:
     waiting: deque[RegionTask] = field(default_factory=deque)
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
+    max_age_ns: int | None = None
+    """A frame that is older and was not begun is dropped."""
     is_live: bool = False
     link: LinkAccount = field(default_factory=LinkAccount)
     """Of a live source."""
@@ -191,6 +193,18 @@ class SourceTrack:
         self.regions_accepted += count
         self.segment = header.segment
         self.captured_mono_ns = header.captured_mono_ns
+
+    def expire(self, now_ns: int) -> None:
+        """Drop frames that have waited for too long, unless a part of them is under way."""
+        while self.waiting and self.max_age_ns is not None:
+            frame = self.waiting[0].frame
+            if now_ns - frame.header.captured_mono_ns <= self.max_age_ns:
+                return
+            if sum(task.frame is frame for task in self.waiting) < len(frame.records):
+                return
+            while self.waiting and self.waiting[0].frame is frame:
+                self.waiting.popleft()
+            frame.missing, frame.dropped = 0, "max_age"
 
     def release(self) -> list[PendingFrame]:
         """Frames that are done and whose turn it is; credits of those not to be drawn fall due."""
