@@ -201,7 +201,7 @@ class RuntimeConfig(Config, frozen=True, kw_only=True):
     """Regions in one batch at most."""
     credits: Annotated[int, Meta(ge=1, le=1024)] | None = None
     """Frames one source may have in the pipeline. Default: 8 for cameras and all that plays in real
-    time or drops, which keeps frames fresh; up to 128 for files that wait, which makes
+    time or drops, fewer (2 at least) for `latest` while answers come slowly; up to 128 for files that wait, which makes
     larger batches."""
     batch_deadline_s: Seconds = 30.0
     """A batch that takes longer gets its worker killed."""

@@ -229,11 +229,12 @@ def _open(
             metadata_errors="replace",
             hwaccel=accelerator,
         )
-    except InvalidDataError as error:
+    except FFmpegError as error:
+        # Interrupted, libraries report whatever they happened to be doing.
         if limit_s is not None and time.monotonic() - began_s >= limit_s:
             raise SourceError(f"{name}: cannot be opened (no answer in time)") from error
-        raise SourceError(f"{name}: {_why_unreadable(url)}") from error
-    except FFmpegError as error:
+        if isinstance(error, InvalidDataError):
+            raise SourceError(f"{name}: {_why_unreadable(url)}") from error
         raise SourceError(f"{name}: cannot be opened ({_words(error)})") from error
     if container.format.name in _NOT_VIDEO_FORMATS:
         container.close()

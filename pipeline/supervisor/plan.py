@@ -146,6 +146,11 @@ class RunPlan:
             draws=self.draws,
             waits_for_sinks=self.waits_for_sinks,
             live=frozenset(name for name, each in self.config.sources.items() if _is_live(each)),
+            fresh=frozenset(
+                name
+                for name, source in self.config.sources.items()
+                if runtime.credits is None and open_reader(source).on_full == "latest"
+            ),
             max_age_of={
                 name: int(source.max_age * 1e9)
                 for name, source in self.config.sources.items()

@@ -30,6 +30,7 @@ from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.crew import Crew, Loss
+from pipeline.stages.hub.freshness import Freshness
 from pipeline.stages.hub.outlet import Outlet
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.policies import Policies, PolicyInForce, of_full_depth
@@ -62,6 +63,7 @@ class Hub:
                 plan.crop_bytes,
                 plan.credits_of.get(name, plan.credits),
                 waits_for_sinks=name in plan.waits_for_sinks,
+                freshness=Freshness() if name in plan.fresh else None,
                 max_age_ns=plan.max_age_of.get(name),
                 is_live=name in plan.live,
             )
@@ -299,6 +301,8 @@ class Hub:
         source.left_at(result.exit)
         if frame.missing == 0:
             source.frame_age_ms, source.position_s = total_ms, frame.header.pts_s
+            if source.freshness is not None:
+                source.freshness.answered(now_ns)
 
     def _label(self, result: RegionResult) -> str | None:
         # As it is written, so that a reader of the results who rounds no further agrees.
@@ -332,9 +336,10 @@ class Hub:
         if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
-            if source.reader is not None and source.ended is None and source.is_credit_due:
-                self._send(source.reader, Credit(source.credits_due, source.slots_due))
-                source.credits_due = source.slots_due = 0
+            if source.reader is not None and source.ended is None:
+                frames, slots = source.grant(now_ns)
+                if frames or slots:
+                    self._send(source.reader, Credit(frames, slots))
 
     def _all_begin(self, now_ns: int) -> bool:
         """All begin together: a process that starts faster gets no head start of seconds.

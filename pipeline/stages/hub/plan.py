@@ -23,6 +23,8 @@ class HubPlan:
     """Where a source has another number."""
     live: frozenset[str] = frozenset()
     """Sources that are cameras: opened again for ever."""
+    fresh: frozenset[str] = frozenset()
+    """Sources with no more frames under way than can be answered in good time."""
     max_age_of: dict[str, int] = field(default_factory=dict)
     """Nanoseconds after which a frame of a source that still waits is dropped."""
     patience_of: dict[str, int] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from pipeline.messages import Counters, FrameHeader, Frames, LinkAccount, Source
 from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
+from pipeline.stages.hub.freshness import Freshness
 
 DropReason = str
 Lease = tuple[str, int]
@@ -75,6 +76,10 @@ class SourceTrack:
     waiting: deque[RegionTask] = field(default_factory=deque)
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
+    freshness: Freshness | None = None
+    """Bounds the frames under way of a source that shows the latest."""
+    granted: int = 0
+    """Credits that its reader holds."""
     max_age_ns: int | None = None
     """A frame that is older and was not begun is dropped."""
     is_live: bool = False
@@ -125,6 +130,7 @@ class SourceTrack:
         self.reader, self.was_heard = reader, True
         undrawn = len(self.leases) if self.waits_for_sinks else 0
         self.credits_due = max(0, self.credits - len(self.window) - undrawn)
+        self.granted = 0
         self.slots_due = 0
 
     def lease(self, frame: PendingFrame, sinks: int) -> None:
@@ -164,6 +170,7 @@ class SourceTrack:
             end = begin + len(header.regions) * self.crop_bytes
             self._enter(header, pixels[begin:end], reader)
             begin = end
+        self.granted -= len(message.frames)
         self.counters = self.accepted_counters = message.counters
         self.state = "running"
 
@@ -220,15 +227,22 @@ class SourceTrack:
                 self.credits_due += 1
         return done
 
-    @property
-    def is_credit_due(self) -> bool:
-        """A source that waits for sinks gets half of its credits at once.
+    def grant(self, now_ns: int) -> tuple[int, int]:
+        """Credits and free slots that its reader gets now.
 
-        They come back one by one from the encoder, and would keep batches as small as that.
+        A source that waits for sinks gets half of its credits at once: they come back one by one
+        from the encoder, and would keep batches as small as that.
         """
-        if self.waits_for_sinks:
-            return self.credits_due >= max(1, self.credits // 2)
-        return bool(self.credits_due or self.slots_due)
+        if self.waits_for_sinks and self.credits_due < max(1, self.credits // 2):
+            return 0, 0
+        frames, slots = self.credits_due, self.slots_due
+        if self.freshness is not None:
+            room = self.freshness.limit(now_ns, self.credits) - len(self.window) - self.granted
+            frames = max(0, min(frames, room))
+        self.credits_due -= frames
+        self.granted += frames
+        self.slots_due = 0
+        return frames, slots
 
     @property
     def state_without_pictures(self) -> str:
