@@ -201,8 +201,8 @@ class RuntimeConfig(Config, frozen=True, kw_only=True):
     """Regions in one batch at most."""
     credits: Annotated[int, Meta(ge=1, le=1024)] | None = None
     """Frames one source may have in the pipeline. Default: 8 for cameras and all that plays in real
-    time or drops, fewer (2 at least) for `latest` while answers come slowly; up to 128 for files that wait, which makes
-    larger batches."""
+    time or drops, which keeps frames fresh, and as few as 2 for `latest` while answers come slowly;
+    up to 128 for files that wait, which makes larger batches."""
     batch_deadline_s: Seconds = 30.0
     """A batch that takes longer gets its worker killed."""
     start_timeout_s: Seconds = 120.0
