@@ -13,6 +13,7 @@ OnFull = Literal["block", "drop_oldest", "drop_newest", "latest"]
 Zone = list[float | tuple[float, float]]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+MEGABYTE = 1_000_000
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,6 +172,9 @@ class VideoSinkConfig(Config, frozen=True, kw_only=True, tag="video"):
     """Constant rate factor of the encoder: 18 is hardly told from the original, 28 is small."""
     threads: Count = 1
     """Of the encoder."""
+    max_mb: Annotated[float, Meta(ge=0)] | None = None
+    """Of all its parts together, about; the oldest is removed, 0 is no limit. Default: 10,240 for a
+    camera and for what loops for ever, no limit for what ends."""
 
 
 class CustomSinkConfig(Config, frozen=True, kw_only=True, tag="custom"):
@@ -190,6 +194,25 @@ class MonitorConfig(Config, frozen=True, kw_only=True):
     ui: Literal["auto", "live", "lines", "off"] = "auto"
     """`auto` draws on a terminal and writes a line every few seconds elsewhere."""
     line_interval_s: Seconds = 5.0
+
+
+class RecordingConfig(Config, frozen=True, kw_only=True):
+    """How much a run writes about itself; the oldest goes first. Results are not among it."""
+
+    max_mb: Annotated[float, Meta(ge=16)] | None = 1_024
+    """Of `telemetry.mpk` and its older segments, about; null is no limit."""
+    max_log_mb: Annotated[float, Meta(ge=1)] | None = 32
+    """Of `run.log` and `run.log.1`; null is no limit."""
+
+    @property
+    def max_bytes(self) -> int | None:
+        """Of the recording."""
+        return None if self.max_mb is None else int(self.max_mb * MEGABYTE)
+
+    @property
+    def log_bytes(self) -> int | None:
+        """Of the log."""
+        return None if self.max_log_mb is None else int(self.max_log_mb * MEGABYTE)
 
 
 class RuntimeConfig(Config, frozen=True, kw_only=True):
@@ -223,5 +246,6 @@ class PipelineConfig(Config, frozen=True, kw_only=True):
     labels: LabelsConfig = LabelsConfig()
     sinks: list[SinkConfig] = msgspec.field(default_factory=lambda: [JsonlSinkConfig()])
     monitor: MonitorConfig = MonitorConfig()
+    recording: RecordingConfig = RecordingConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     seed: int = 0

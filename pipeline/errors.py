@@ -4,6 +4,7 @@ PipelineError
 ├── UserError            the user's input is wrong: one line, exit status 2
 │   ├── ConfigError      a configuration key or value
 │   └── SourceError      a source that cannot be opened or read at all
+├── CommandError         a command that cannot be obeyed now; nothing has changed
 ├── StageError           one of our stages failed for good: exit status 1
 └── PeerError            a peer sent what we cannot accept; it is refused and counted, never fatal
 """
@@ -23,6 +24,10 @@ class ConfigError(UserError):
 
 class SourceError(UserError):
     """A source cannot be opened or holds no video."""
+
+
+class CommandError(PipelineError):
+    """A command to a running pipeline cannot be obeyed; nothing has changed."""
 
 
 class StageError(PipelineError):

@@ -157,6 +157,8 @@ class SinkAck(Message, frozen=True):
     offset: int
     lost: int = 0
     """Of what this incarnation found or took: so much is not in what the sink wrote."""
+    trouble: str | None = None
+    """Why it waits, or loses what it is given, for a person; None if all is well."""
 
 
 class Closed(Message, frozen=True):

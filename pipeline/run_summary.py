@@ -69,6 +69,16 @@ class Disagreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Calibration pictures count as audits."""
 
 
+class TruthFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What labels given by hand say; the last two are of labelled audits alone."""
+
+    labels: int
+    accuracy: float
+    audited: int
+    full_depth_accuracy: float | None
+    exit_gap: float | None
+
+
 class SinkSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One sink; a frame can only be missing in what is drawn, never in results."""
 
@@ -92,6 +102,8 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     compute_savings_ratio: float | None
     disagreement: Disagreement | None
     """Null for a run that did not adapt, or whose adapter failed."""
+    truth: TruthFigures | None
+    """Null without a label given by hand (`dart-stream control label`)."""
     energy_j: float | None
     power_w: float | None
     power_source: str | None
@@ -101,6 +113,8 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The last 1,000."""
     restarts: int
     refused_messages: int
+    not_written: dict[str, int]
+    """Records and lines that a full disk cost, by file; results are never among them."""
     sources: dict[str, SourceSummary]
     workers: dict[str, WorkerSummary]
     sinks: dict[str, SinkSummary]

@@ -86,6 +86,8 @@ class AdaptationSnap(Snap, frozen=True, kw_only=True):
 
     frozen: str | None = None
     """Why the policy does not change any more; the rest is then unknown."""
+    held: str | None = None
+    """Why a person keeps the policy as it is for now; evidence is then of this policy alone."""
     epsilon: float
     """Limit on the share of answers that differ from full depth."""
     confidence: float
@@ -124,6 +126,20 @@ class AdaptationSnap(Snap, frozen=True, kw_only=True):
     last_alarm: str | None = None
 
 
+class TruthSnap(Snap, frozen=True, kw_only=True):
+    """What true labels say that a person gave."""
+
+    labels: int
+    accuracy: float
+    """Of the answers given, over all labels."""
+    audited: int
+    """Labelled regions that full depth answered, too."""
+    full_depth_accuracy: float | None
+    """Over those."""
+    exit_gap: float | None
+    """Accuracy lost by leaving early, over those."""
+
+
 class PowerSnap(Snap, frozen=True, kw_only=True):
     """Energy since the start; None where nothing was measured."""
 
@@ -138,7 +154,7 @@ class Snapshot(Snap, frozen=True, kw_only=True):
 
     run: str
     state: str
-    """starting, running, draining, done."""
+    """starting, running, paused, draining, done."""
     time_s: float
     """Unix time."""
     uptime_s: float
@@ -172,7 +188,11 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     adaptation: AdaptationSnap | None = None
     adaptation_off: str | None = None
     """Why there is none."""
+    truth: TruthSnap | None = None
+    """None without a label given by hand."""
     classes: list[str] = []
     """Names; empty for a model with more than `MAX_CLASS_NAMES`."""
     cpu_s: dict[str, float] = {}
     """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""
+    not_written: dict[str, int] = {}
+    """Records and lines that a full disk cost so far, by file; results are never among them."""

@@ -76,5 +76,8 @@ class SinkSpec(Spec, frozen=True, kw_only=True):
 class MonitorSpec(Spec, frozen=True, kw_only=True):
     """The terminal monitor; `endpoint` is the telemetry's."""
 
+    control_endpoint: str
+    """Where commands go."""
+
 
 AnySpec = ReaderSpec | WorkerSpec | SinkSpec | MonitorSpec

@@ -6,13 +6,22 @@ A pyzmq socket belongs to the thread that made it: build these objects where the
 """
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import msgpack
 import msgspec
 import zmq
 
+from pipeline.commands import (
+    AnyCommand,
+    Reply,
+    Request,
+    decode_reply,
+    decode_request,
+    encode_command,
+)
 from pipeline.errors import PeerError
 from pipeline.messages import (
     MAX_BLOB_BYTES,
@@ -48,18 +57,43 @@ class Received:
     blob: bytes
 
 
-class HubSocket:
-    """The hub's end: receives from all children, sends to each by name, publishes snapshots."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A command, and whom to answer."""
 
-    def __init__(self, context: Context, endpoint: str, telemetry_endpoint: str) -> None:
+    peer: bytes
+    request: Request
+
+
+class HubSocket:
+    """The hub's end: receives from all children, sends to each by name, publishes snapshots.
+
+    Args:
+        context: Whose sockets these are.
+        endpoint: Of children.
+        telemetry_endpoints: Where snapshots are published.
+        control_endpoint: Where commands arrive.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        endpoint: str,
+        telemetry_endpoints: Sequence[str],
+        control_endpoint: str,
+    ) -> None:
         self._router = _socket(context, zmq.ROUTER)
         self._router.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._router.bind(endpoint)
         self._publisher = _socket(context, zmq.PUB)
         self._publisher.setsockopt(zmq.SNDHWM, 10)
-        self._publisher.bind(telemetry_endpoint)
+        for each in telemetry_endpoints:
+            self._publisher.bind(each)
+        self._control = _socket(context, zmq.ROUTER)
+        self._control.bind(control_endpoint)
         self._poller = zmq.Poller()
-        self._poller.register(self._router, zmq.POLLIN)
+        for socket in (self._router, self._control):
+            self._poller.register(socket, zmq.POLLIN)
         self.refused = 0
         """Malformed messages so far."""
 
@@ -90,6 +124,25 @@ class HubSocket:
                 self.refused += 1
                 yield error
 
+    def commands(self) -> Iterator[Asked | PeerError]:
+        """What has been asked; what is no command comes out as its `PeerError`."""
+        for _ in range(_BURST):
+            try:
+                parts = self._control.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                yield _asked(parts)
+            except PeerError as error:
+                self.refused += 1
+                yield error
+
+    def reply(self, asked: Asked, *, ok: bool, text: str) -> None:
+        """Answer a command; whoever has left gets nothing."""
+        reply = Reply(asked.request.number, ok, text)
+        with contextlib.suppress(zmq.Again):
+            self._control.send_multipart([asked.peer, encode_command(reply)], zmq.NOBLOCK)
+
     def send(self, peer: str, message: HubMessage, blob: bytes = b"") -> bool:
         """Send to one child; False when it is gone or has stopped reading."""
         try:
@@ -105,8 +158,9 @@ class HubSocket:
         self._publisher.send(encode_snapshot(snapshot), zmq.NOBLOCK)
 
     def close(self) -> None:
-        """Close both sockets at once; every goodbye that matters has been acknowledged."""
+        """Close at once; every goodbye that matters has been acknowledged."""
         self._router.close(linger=0)
+        self._control.close(linger=0)
         self._publisher.close(linger=0)
 
 
@@ -163,10 +217,17 @@ class SnapshotFeed:
         self._subscriber = _socket(context, zmq.SUB)
         self._subscriber.setsockopt(zmq.SUBSCRIBE, b"")
         self._subscriber.connect(endpoint)
+        self._poller = zmq.Poller()
+        self._poller.register(self._subscriber, zmq.POLLIN)
+
+    def watch(self, descriptor: int) -> None:
+        """Wake `newest` when this file descriptor can be read."""
+        self._poller.register(descriptor, zmq.POLLIN)
 
     def newest(self, timeout_ms: int) -> Snapshot | None:
-        """The newest snapshot that arrived within the time, else None."""
-        if not self._subscriber.poll(timeout_ms):
+        """The newest snapshot that arrived; None after the time, or when a descriptor woke it."""
+        self._poller.poll(timeout_ms)
+        if not self._subscriber.poll(0):
             return None
         body = b""
         with contextlib.suppress(zmq.Again):
@@ -177,6 +238,37 @@ class SnapshotFeed:
     def close(self) -> None:
         """Stop listening."""
         self._subscriber.close(linger=0)
+
+
+class ControlClient:
+    """Asks a running pipeline to do something."""
+
+    def __init__(self, context: Context, endpoint: str) -> None:
+        self._dealer = _socket(context, zmq.DEALER)
+        self._dealer.connect(endpoint)
+        self._asked = 0
+
+    def ask(self, command: AnyCommand, timeout_ms: int = 2_000) -> Reply:
+        """Send a command and wait for its reply.
+
+        Raises:
+            PeerError: none came within the time.
+        """
+        self._asked += 1
+        with contextlib.suppress(zmq.Again):  # then nobody answers either
+            self._dealer.send(encode_command(Request(self._asked, command)), zmq.NOBLOCK)
+        deadline_s = time.monotonic() + timeout_ms / 1e3
+        while (left_s := deadline_s - time.monotonic()) > 0:
+            if not self._dealer.poll(max(1, round(left_s * 1e3))):
+                break
+            reply = decode_reply(self._dealer.recv(zmq.NOBLOCK))
+            if reply.number == self._asked:  # a late one answers what was given up
+                return reply
+        raise PeerError(f"no answer from the run within {timeout_ms / 1e3:g} s")
+
+    def close(self) -> None:
+        """Ask no more."""
+        self._dealer.close(linger=0)
 
 
 def encode_snapshot(snapshot: Snapshot) -> bytes:
@@ -204,6 +296,12 @@ def _from_child(parts: list[bytes]) -> Received:
     except UnicodeDecodeError as error:
         raise PeerError("message: sender's name is not ASCII") from error
     return Received(peer, decode_from_child(parts[1]), parts[2])
+
+
+def _asked(parts: list[bytes]) -> Asked:
+    if len(parts) != 2:
+        raise PeerError(f"command: expected a sender and a body, got {len(parts)} parts")
+    return Asked(parts[0], decode_request(parts[1]))
 
 
 def _socket(context: Context, kind: int) -> zmq.Socket[bytes]:

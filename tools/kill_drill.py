@@ -61,6 +61,10 @@ class Trial:
     recovery_s: float | None = None
     """From the kill to the next written result."""
     duration_s: float = 0.0
+    had_state: bool = False
+    """What adaptation had learned was on disk at the kill."""
+    policies: int = 0
+    """Policies that results name: more than one, and it adapted meanwhile."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -196,6 +200,7 @@ def _strike(drill: Drill, trial: Trial, run: Run) -> None:
     try:
         trial.in_flight = _work_in_flight(trial.role, run)
         written = run.num_results
+        trial.had_state = (run.out / "adapter.mpk").exists()
         os.kill(victim, signal.SIGKILL)
     finally:
         os.kill(frozen, signal.SIGCONT)
@@ -262,7 +267,23 @@ def _check_results(drill: Drill, trial: Trial, out: Path) -> None:
         and ends[0]["reason"] == "complete",
         f"ledger {frames}": {key: frames[key] for key in whole} == whole,
     }
+    checks |= _check_policies(trial, out, [r for r in records if "event" not in r])
     trial.problems += [problem for problem, is_right in checks.items() if not is_right]
+
+
+def _check_policies(trial: Trial, out: Path, results: list[dict[str, Any]]) -> dict[str, bool]:
+    """Every result names a policy, and none an older one than the result before."""
+    versions = [result.get("policy_version") for result in results]
+    known = [version for version in versions if isinstance(version, int)]
+    trial.policies = len(set(known))
+    log = (out / "run.log").read_text()
+    return {
+        "results without a policy": len(known) == len(versions),
+        "policy versions go back": known == sorted(known),
+        "adaptation did not go on from its state": trial.role != "supervisor"
+        or not trial.had_state
+        or "adaptation goes on from" in log,
+    }
 
 
 def wait_until(
@@ -307,13 +328,14 @@ def _command_line(pid: int) -> list[str]:
 def main() -> int:
     """Run the trials; status 1 if any of them found a problem."""
     args = _parse()
-    drill = Drill(args.clip.resolve(), args.model, count_frames(args.clip))
+    drill = Drill(args.clip.resolve(), args.model, count_frames(args.clip), tuple(args.set))
     # A reader with no more than its credits to go sends them and leaves before it can be killed.
     last = drill.frames - (CREDITS + 2 if args.role == "reader" else 1)
     chance = random.Random(args.seed)
     trials = [Trial(i, args.role, chance.randint(1, last)) for i in range(args.times)]
     print(
-        f"{'trial':>5} {'role':<10} {'k':>4} {'in flight':>9} {'results':>7} {'exit':>4}  outcome"
+        f"{'trial':>5} {'role':<10} {'k':>4} {'in flight':>9} {'results':>7} {'exit':>4} "
+        f"{'policies':>8}  outcome"
     )
     with tempfile.TemporaryDirectory(prefix="drill-") as folder:
         roots = [Path(folder) / str(trial.number) for trial in trials]
@@ -338,7 +360,7 @@ def _print_row(trial: Trial) -> None:
     outcome = "; ".join(trial.problems) or "ok"
     print(
         f"{trial.number:>5} {trial.role:<10} {trial.kill_at:>4} {trial.in_flight:>9} "
-        f"{trial.results:>7} {trial.exit_status!s:>4}  {outcome}",
+        f"{trial.results:>7} {trial.exit_status!s:>4} {trial.policies:>8}  {outcome}",
         flush=True,
     )
 
@@ -362,6 +384,7 @@ def _report(
         "kill_at_range": [1, last],
         "passed": sum(not trial.problems for trial in trials),
         "in_flight_min": min(trial.in_flight for trial in trials),
+        "policies_min": min(trial.policies for trial in trials),
         "results_lost": sum(drill.frames - trial.results for trial in trials),
         "gone_s_max": max((t.gone_s for t in trials if t.gone_s is not None), default=None),
         "recovery_s_max": max(
@@ -379,6 +402,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--parallel", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", action="append", default=[], help="more settings of the run")
     parser.add_argument("--out", type=Path, required=True)
     return parser.parse_args()
 

@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgpack
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -39,10 +38,11 @@ from pipeline.errors import ConfigError, UserError
 from pipeline.perturb import CropKey, Perturbation
 from pipeline.readers import open_reader
 from pipeline.readers.images import ImagesReader
+from pipeline.recording import RecordedRun
 from pipeline.regions import Cropper, build_region_finder
 from pipeline.sinks.jsonl import read_records
 from pipeline.supervisor import plan_run
-from pipeline.supervisor.recording import RESOLVED, SUMMARY, TELEMETRY
+from pipeline.supervisor.recording import RESOLVED, SUMMARY
 
 MIN_EXIT_SHARE = 0.02
 """An exit that fewer regions take is there for nothing."""
@@ -114,22 +114,19 @@ def load_run(folder: Path) -> Run:
     Raises:
         ConfigError: One is missing, or the run has not ended.
     """
-    for name in (RESOLVED, SUMMARY, TELEMETRY, "results.jsonl"):
+    for name in (RESOLVED, SUMMARY, "results.jsonl"):
         if not (folder / name).is_file():
             raise ConfigError(f"{folder}: expected a finished run, it has no {name}")
     config = load_config(folder / RESOLVED).config
     sources = list(config.sources)
     policies: dict[int, dict[str, Any]] = {}
     batches: list[Batch] = []
-    with (folder / TELEMETRY).open("rb") as stream:
-        for note in msgpack.Unpacker(stream, raw=False):
-            if note["kind"] == "policy":
-                policies[note["version"]] = note["body"]
-            elif note["kind"] == "batch":
-                keys = [
-                    (sources[source], frame, region) for source, frame, region in note["regions"]
-                ]
-                batches.append(Batch(note["worker"], note["policy_version"], keys))
+    for note in RecordedRun(folder).records():
+        if note["kind"] == "policy":
+            policies[note["version"]] = note["body"]
+        elif note["kind"] == "batch":
+            keys = [(sources[source], frame, region) for source, frame, region in note["regions"]]
+            batches.append(Batch(note["worker"], note["policy_version"], keys))
     results = {
         (record["source"], record["frame"], record["region"]): record
         for record in read_records(folder / "results.jsonl", 0)

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 from pipeline.config_file import load_config
+from pipeline.recording import RecordedRun
 from pipeline.supervisor import plan_run
-from pipeline.supervisor.recomputed import read_telemetry, recompute
-from pipeline.supervisor.recording import RESOLVED, TELEMETRY
+from pipeline.supervisor.recomputed import recompute
+from pipeline.supervisor.recording import RESOLVED
 
 
 def main() -> int:
@@ -26,8 +27,14 @@ def main() -> int:
             sys.exit(f"{folder}: this run does not adapt")
         return adapter
 
-    found = recompute(read_telemetry(folder / TELEMETRY), make)
+    run = RecordedRun(folder)
+    found = recompute(run.records(), make)
+    for words in run.complaints:
+        print(words)
+    if not found.recorded:
+        sys.exit(f"{folder}: nothing of adaptation is recorded")
     same = found.recorded == found.again
+    print(f"{len(run.paths)} segments: ", end="")
     print(f"{len(found.recorded)} policies recorded, {len(found.again)} recomputed: ", end="")
     print("the same" if same else "different" if found.is_whole else "the recording is not whole")
     return 0 if same else 1

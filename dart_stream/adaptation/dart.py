@@ -232,7 +232,7 @@ class DartController(Controller):
 
     def _say(self, kind: AlarmKind, words: str) -> None:
         memory = self._memory
-        memory.alarms.append(Alarm(memory.regions - 1, kind, words))
+        memory.alarms.append(Alarm(max(memory.regions - 1, 0), kind, words))
         memory.alarms_so_far += 1
         if len(memory.alarms) > ALARMS_KEPT:
             del memory.alarms[:-ALARMS_KEPT]

@@ -19,7 +19,7 @@ from dart_stream.models.dartnet import DartNet
 from dart_stream.models.exits import cut_points, with_exits
 from dart_stream.models.macs import count_macs
 from dart_stream.models.network import MultiExitNetwork
-from dart_stream.models.pretrained import create_pretrained
+from dart_stream.models.pretrained import create_pretrained, start_from
 from dart_stream.models.registry import create_model, full_config, list_models, register
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "list_models",
     "register",
     "resnet18",
+    "start_from",
     "timm_backbone",
     "torchvision_backbone",
     "vgg16",

@@ -5,8 +5,10 @@ not run. The last exit is the backbone's own classifier: full depth answers like
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import fx, nn
+from torch.nn import functional
 
 from dart_stream.errors import ModelError
 from dart_stream.models.classifier import replace_classifier
@@ -21,6 +23,7 @@ def cut_points(
     *,
     input_size: Sequence[int],
     in_chans: int = 3,
+    enlarge: int = 1,
     opaque: Sequence[type[nn.Module]] = (),
 ) -> list[CutPoint]:
     """List where a backbone can be cut, in order, with the share of its MACs up to there.
@@ -30,7 +33,7 @@ def cut_points(
     Raises:
         ModelError: it cannot be traced, or does not take pictures of that size.
     """
-    return _flow(backbone, input_size, in_chans, opaque).points()
+    return _flow(backbone, input_size, in_chans, enlarge, opaque).points()
 
 
 def with_exits(  # noqa: PLR0913 - keyword-only configuration, each with a default
@@ -41,6 +44,7 @@ def with_exits(  # noqa: PLR0913 - keyword-only configuration, each with a defau
     num_classes: int | None = None,
     heads: str | Sequence[str | MakeHead] = "auto",
     in_chans: int = 3,
+    enlarge: int = 1,
     opaque: Sequence[type[nn.Module]] = (),
 ) -> MultiExitNetwork:
     """Put an exit behind each of some parts of a backbone.
@@ -53,12 +57,14 @@ def with_exits(  # noqa: PLR0913 - keyword-only configuration, each with a defau
         num_classes: replaces the classifier where it has another number of outputs; None keeps it.
         heads: kind of the exits' heads, see `make_head`, or one kind or function for each exit.
         in_chans: 1 for a backbone that reads one channel; it gets the mean of the three.
+        enlarge: how many times larger the backbone sees pictures in both directions (bilinear), so
+            that weights trained on large pictures serve small ones.
         opaque: classes of modules that torch.fx must not look into.
 
     Raises:
         ModelError: it cannot be traced, or not be cut there; the message names cuts nearby.
     """
-    flow = _flow(backbone, input_size, in_chans, opaque, num_classes)
+    flow = _flow(backbone, input_size, in_chans, enlarge, opaque, num_classes)
     name = flow.traced.name
     nodes = [flow.find(each) for each in at]
     _require_rising(flow, at, nodes)
@@ -85,16 +91,21 @@ def _flow(
     backbone: nn.Module,
     input_size: Sequence[int],
     in_chans: int,
+    enlarge: int,
     opaque: Sequence[type[nn.Module]],
     num_classes: int | None = None,
 ) -> Flow:
     if in_chans not in {1, 3}:
         raise ModelError(f"in_chans: expected 3, or 1 for the mean of the three, got {in_chans}")
+    if enlarge < 1:
+        raise ModelError(f"enlarge: expected a whole number of at least 1, got {enlarge}")
     traced = trace(backbone, opaque)
     if num_classes is not None:
         replace_classifier(traced, num_classes)
     if in_chans == 1:
         _read_one_channel(traced)
+    if enlarge > 1:
+        _read_enlarged(traced, enlarge)
     height, width = input_size
     return Flow(traced, (height, width))
 
@@ -105,6 +116,16 @@ def _read_one_channel(traced: TracedBackbone) -> None:
     with graph.inserting_after(pictures):
         gray = graph.call_method("mean", (pictures, 1, True))
     pictures.replace_all_uses_with(gray, delete_user_cb=lambda user: user is not gray)
+    traced.module.recompile()
+
+
+def _read_enlarged(traced: TracedBackbone, times: int) -> None:
+    graph = traced.module.graph
+    (pictures,) = graph.find_nodes(op="placeholder")
+    how: dict[str, Any] = {"scale_factor": float(times), "mode": "bilinear", "align_corners": False}
+    with graph.inserting_after(pictures):
+        large = graph.call_function(functional.interpolate, (pictures,), how)
+    pictures.replace_all_uses_with(large, delete_user_cb=lambda user: user is not large)
     traced.module.recompile()
 
 

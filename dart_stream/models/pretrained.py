@@ -1,4 +1,4 @@
-"""Networks that begin with the weights of torchvision or timm."""
+"""Networks that begin with trained weights: of torchvision or timm, or of a model of one's own."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -56,4 +56,31 @@ def adopt_weights(network: MultiExitNetwork, weights: Mapping[str, Tensor]) -> N
                 raise ModelError(
                     f"pretrained weights: {name!r}: expected shape {list(own.shape)}, got {shape}; "
                     "use the width, depth and input size that the library trained"
+                )
+
+
+def start_from(network: MultiExitNetwork, trained: MultiExitNetwork, name: str) -> None:
+    """Copy a trained network's weights into one of the same shape, to go on training.
+
+    Heads for another number of classes stay fresh in their last layer.
+
+    Args:
+        network: takes the weights.
+        trained: has them.
+        name: of the trained model, for messages.
+
+    Raises:
+        ModelError: a stage has no weights there, or ones of another shape.
+    """
+    weights = trained.state_dict()
+    with torch.no_grad():
+        for path, own in network.state_dict().items():
+            found = weights.get(path)
+            if found is not None and found.shape == own.shape:
+                own.copy_(found)
+            elif path.startswith("stages."):
+                shape = "none" if found is None else list(found.shape)
+                raise ModelError(
+                    f"weights of {name}: {path!r}: expected shape {list(own.shape)}, got {shape}; "
+                    "start from a model of the same family and configuration"
                 )

@@ -33,20 +33,27 @@ def _library_weights(
     *,
     backbone: str,
     input_size: Sequence[int] = (224, 224),
+    enlarge: int = 1,
     options: Mapping[str, Any] | None = None,
     **_config: Any,
 ) -> Mapping[str, Tensor]:
-    return _create(backbone, input_size, options or {}, pretrained=True).state_dict()
+    seen = _seen(input_size, enlarge)
+    return _create(backbone, seen, options or {}, pretrained=True).state_dict()
+
+
+def _seen(input_size: Sequence[int], enlarge: int) -> list[int]:
+    return [side * enlarge for side in input_size]
 
 
 @register("timm", library_weights=_library_weights)
-def timm_backbone(
+def timm_backbone(  # noqa: PLR0913 - keyword-only configuration, each with a default
     *,
     backbone: str,
     at: Sequence[str],
     num_classes: int = 10,
     input_size: Sequence[int] = (224, 224),
     heads: str | Sequence[str] = "auto",
+    enlarge: int = 1,
     options: Mapping[str, Any] | None = None,
 ) -> MultiExitNetwork:
     """Build a model of timm with exits.
@@ -58,7 +65,8 @@ def timm_backbone(
         input_size: (height, width) in pixels.
         heads: kind of the exits' heads, or one for each; see `make_head`. Models that keep their
             channels last, such as Swin, need "token".
+        enlarge: how many times larger the backbone sees pictures; see `with_exits`.
         options: more keyword arguments of the model, such as `{drop_path_rate: 0.1}`.
     """
-    network = _create(backbone, input_size, options or {}, num_classes=num_classes)
-    return with_exits(network, at, input_size=input_size, heads=heads)
+    network = _create(backbone, _seen(input_size, enlarge), options or {}, num_classes=num_classes)
+    return with_exits(network, at, input_size=input_size, heads=heads, enlarge=enlarge)

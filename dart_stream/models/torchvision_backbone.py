@@ -25,13 +25,14 @@ def _library_weights(
 
 
 @register("torchvision", library_weights=_library_weights)
-def torchvision_backbone(
+def torchvision_backbone(  # noqa: PLR0913 - keyword-only configuration, each with a default
     *,
     backbone: str,
     at: Sequence[str],
     num_classes: int = 10,
     input_size: Sequence[int] = (224, 224),
     heads: str | Sequence[str] = "auto",
+    enlarge: int = 1,
     options: Mapping[str, Any] | None = None,
 ) -> MultiExitNetwork:
     """Build a model of torchvision with exits.
@@ -42,6 +43,7 @@ def torchvision_backbone(
         num_classes: number of classes, at least 2.
         input_size: (height, width) in pixels; some models take only the size they were built for.
         heads: kind of the exits' heads, or one for each; see `make_head`.
+        enlarge: how many times larger the backbone sees pictures; see `with_exits`.
         options: more keyword arguments of the model, such as `{aux_logits: false}`.
     """
     from torchvision import models
@@ -52,4 +54,4 @@ def torchvision_backbone(
     network: nn.Module = models.get_model(
         backbone, weights=None, num_classes=num_classes, **options
     )
-    return with_exits(network, at, input_size=input_size, heads=heads)
+    return with_exits(network, at, input_size=input_size, heads=heads, enlarge=enlarge)

@@ -12,7 +12,8 @@ from dart_stream.errors import DartStreamError
 from pipeline.errors import PipelineError, UserError
 
 COMMANDS: Final = (
-    *("run", "demo", "validate", "doctor", "schema", "models"),
+    *("run", "demo", "top", "control", "replay", "report"),
+    *("validate", "doctor", "schema", "models"),
     *("train", "calibrate", "evaluate", "bench"),
 )
 """Each is a module beside this one with HELP, `configure(parser)` and `execute(args)`."""

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -14,7 +15,8 @@ from rich.console import Console
 from pipeline.config import MonitorConfig
 from pipeline.snapshot import Snapshot
 from pipeline.supervisor import Outcome, RunPlan, Supervisor
-from pipeline.supervisor.recording import write_summary
+from pipeline.supervisor.recording import SUMMARY, write_summary
+from pipeline.ui.keyboard import terminal_kept
 from pipeline.ui.lines import one_line, summary_table
 
 
@@ -36,13 +38,23 @@ def run_session(
     watchers = _Watchers(monitor.line_interval_s if lines else None, limit_s)
     supervisor = Supervisor(plan, out, screen=screen, on_snapshot=watchers.see, resume=resume)
     watchers.supervisor = supervisor
-    with _interrupts(supervisor):
+    with _interrupts(supervisor), _screen_left(is_used=screen):
         outcome = supervisor.run()
-    write_summary(out, outcome.summary)
+    outcome = _with_summary(outcome, out)
     _report(outcome, out, quiet=headless)
     if watchers.limit_reached and outcome.exit_status == 130:
         return 0
     return outcome.exit_status
+
+
+def _with_summary(outcome: Outcome, out: Path) -> Outcome:
+    """Write the summary; without room for it the run has failed, and its figures are shown."""
+    try:
+        write_summary(out, outcome.summary)
+    except OSError as error:
+        words = f"{out / SUMMARY}: {error.strerror}; make room, `report` shows what was recorded"
+        return replace(outcome, exit_status=outcome.exit_status or 1, error=outcome.error or words)
+    return outcome
 
 
 class _Watchers:
@@ -100,6 +112,16 @@ def _interrupts(supervisor: Supervisor) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _screen_left(*, is_used: bool) -> Iterator[None]:
+    """A monitor that was killed could not give the terminal back."""
+    if not is_used:
+        yield
+        return
+    with terminal_kept(sys.stdout.fileno()):
+        yield
 
 
 def _report(outcome: Outcome, out: Path, *, quiet: bool) -> None:

@@ -47,8 +47,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs=2,
         help="pixels that pictures are fitted to, instead of the recipe's",
     )
-    parser.add_argument(
+    weights = parser.add_mutually_exclusive_group()
+    weights.add_argument(
         "--pretrained", action="store_true", help="begin with the weights of torchvision or timm"
+    )
+    weights.add_argument(
+        "--start",
+        metavar="M",
+        help="begin with the weights of a model of this family: zoo name or directory",
     )
     parser.add_argument(
         "--teacher",
@@ -171,18 +177,23 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
 def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "MultiExitNetwork":
     import torch
 
-    from dart_stream.models import create_model, create_pretrained
+    from dart_stream.model_dir import load_network, read_info, resolve
+    from dart_stream.models import create_model, create_pretrained, start_from
 
     # A training that goes on has its weights, and needs no connection for them.
     fresh = not (args.out / "training" / "checkpoint.pt").exists()
     create = create_pretrained if args.pretrained and fresh else create_model
     torch.manual_seed(recipe.seed)
-    return create(
+    network = create(
         _family(args),
         num_classes=len(dataset.classes),
         input_size=recipe.input_size,
         **recipe.model,
     )
+    if args.start is not None and fresh:
+        directory = resolve(args.start)
+        start_from(network, load_network(directory, read_info(directory)), args.start)
+    return network
 
 
 def _teacher(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "Teacher | None":
@@ -250,6 +261,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--input-size", *map(str, args.input_size)]
     if args.pretrained:
         words += ["--pretrained"]
+    if args.start is not None:
+        words += ["--start", Path(args.start).name]
     if args.teacher is not None:
         words += ["--teacher", Path(args.teacher).name]
     if args.seed is not None:

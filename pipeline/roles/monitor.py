@@ -1,9 +1,12 @@
-"""The terminal monitor at work: draws the newest snapshot, and can die without harm."""
+"""The terminal monitor at work: draws snapshots, hands keys on, and can die without harm."""
 
+import sys
 import threading
 
+from pipeline.roles.watch import Watch
 from pipeline.specs import MonitorSpec
-from pipeline.transport import Context, SnapshotFeed
+from pipeline.transport import Context, ControlClient, SnapshotFeed
+from pipeline.ui.keyboard import keyboard_if_any
 from pipeline.ui.live import LiveScreen
 
 
@@ -16,14 +19,10 @@ def run_monitor(spec: MonitorSpec, context: Context, stopping: threading.Event) 
         stopping: Set from outside when the run is over.
     """
     feed = SnapshotFeed(context, spec.endpoint)
+    client = ControlClient(context, spec.control_endpoint)
     try:
-        with LiveScreen() as screen:
-            while not stopping.is_set():
-                snapshot = feed.newest(timeout_ms=200)
-                if snapshot is None:
-                    continue
-                screen.show(snapshot)
-                if snapshot.state == "done":
-                    return
+        with LiveScreen() as screen, keyboard_if_any(sys.stdout.fileno()) as keyboard:
+            Watch(screen, feed, client, keyboard, attached=False).run(stopping)
     finally:
         feed.close()
+        client.close()

@@ -1,15 +1,23 @@
 """A sink at work: writes what comes, says what is safe."""
 
 import contextlib
+import logging
 import os
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.messages import Closed, CloseSink, Fatal, Hello, Records, SinkAck, Stop
-from pipeline.sinks import Sink, build_sink
+from pipeline.sinks import NoRoomError, Sink, build_sink
 from pipeline.specs import SinkSpec
 from pipeline.transport import Context, Link
+
+_LOOK_AGAIN_S = 1.0
+"""Far below the deadline that a sink which does not answer has."""
+
+log = logging.getLogger(__name__)
 
 
 def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> None:
@@ -32,7 +40,7 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
             return
         link.send(Hello("sink", spec.name, os.getpid(), about={"keys": keys}))
         try:
-            _serve(sink, link, stopping)
+            _serve(sink, link, spec.offset, stopping)
         except Exception:
             with contextlib.suppress(Exception):  # the first error is the one to tell
                 sink.close()
@@ -41,25 +49,77 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
         link.close(hub_listens=not stopping.is_set())
 
 
-def _serve(sink: Sink, link: Link, stopping: threading.Event) -> None:
+def _serve(sink: Sink, link: Link, offset: int, stopping: threading.Event) -> None:
+    room = _Room(sink, link, offset, stopping)
     while not stopping.is_set():
         received = link.receive(200)
         last_seq: int | None = None
         while received is not None:
             message, _ = received
             if isinstance(message, Records):
-                sink.write(message.records)
+                if not room.wait_for(partial(sink.write, message.records)):
+                    break
                 last_seq = message.first_seq + len(message.records) - 1
                 if sink.draws:
                     break
             elif isinstance(message, CloseSink):
-                sink.close()
-                link.send(Closed(message.seq, sink.lost))
+                if room.wait_for(sink.close):
+                    link.send(Closed(message.seq, sink.lost))
                 return
             elif isinstance(message, Stop):
-                sink.close()
+                _leave(sink)
                 return
             received = link.receive(0)
         if last_seq is not None:
-            link.send(SinkAck(last_seq, sink.flush(), sink.lost))
-    sink.close()
+            room.acknowledge(last_seq)
+    _leave(sink)
+
+
+def _leave(sink: Sink) -> None:
+    """The run ended while there was no room: what is not written, `--resume` does again."""
+    try:
+        sink.close()
+    except NoRoomError as error:
+        log.warning("%s", error)
+
+
+class _Room:
+    """Repeats what found no room, and tells the hub that its sink lives and why it waits.
+
+    Args:
+        sink: Raises `NoRoomError`.
+        link: To the hub.
+        offset: That the sink was opened with.
+        stopping: Ends the waiting; what was not written then is not lost, `--resume` does it again.
+    """
+
+    def __init__(self, sink: Sink, link: Link, offset: int, stopping: threading.Event) -> None:
+        self._sink, self._link, self._stopping = sink, link, stopping
+        self._seq, self._offset = -1, offset
+
+    def wait_for(self, step: Callable[[], object]) -> bool:
+        """Do a step as soon as there is room; False if the run ended before."""
+        is_late = False
+        while not self._stopping.is_set():
+            try:
+                step()
+            except NoRoomError as error:
+                is_late = True
+                trouble = str(error)
+                self._link.send(SinkAck(self._seq, self._offset, self._sink.lost, trouble))
+                self._stopping.wait(_LOOK_AGAIN_S)
+            else:
+                if is_late:
+                    log.info("there is room again")
+                return True
+        return False
+
+    def acknowledge(self, seq: int) -> None:
+        """Flush and say so, unless the run ends before."""
+
+        def flush() -> None:
+            self._offset = self._sink.flush()
+
+        if self.wait_for(flush):
+            self._seq = seq
+            self._link.send(SinkAck(seq, self._offset, self._sink.lost, self._sink.trouble))

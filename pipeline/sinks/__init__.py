@@ -7,7 +7,7 @@ import msgspec
 
 from pipeline.config import CustomSinkConfig, JsonlSinkConfig, SinkConfig, VideoSinkConfig
 from pipeline.import_path import import_class
-from pipeline.sinks.base import END_KEY, Key, Network, Record, Sink, key_of
+from pipeline.sinks.base import END_KEY, Key, Network, NoRoomError, Record, Sink, key_of
 from pipeline.sinks.jsonl import JsonlSink
 from pipeline.sinks.video import VideoSink
 
@@ -17,7 +17,17 @@ SINKS: Final[dict[type[SinkConfig], type[Sink]]] = {
 }
 """Every sink that ships, by its configuration."""
 
-__all__ = ["END_KEY", "SINKS", "Key", "Network", "Record", "Sink", "build_sink", "key_of"]
+__all__ = [
+    "END_KEY",
+    "SINKS",
+    "Key",
+    "Network",
+    "NoRoomError",
+    "Record",
+    "Sink",
+    "build_sink",
+    "key_of",
+]
 
 
 def build_sink(config: SinkConfig, out: Path) -> Sink:

@@ -1,5 +1,6 @@
 """What a sink is: a place where results end up."""
 
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,6 +43,22 @@ class Network(msgspec.Struct, frozen=True, kw_only=True):
     """Multiply-accumulates of one region at full depth."""
 
 
+class NoRoomError(Exception):
+    """What a sink was told to write or flush found no room; it may be told again, and again.
+
+    Nothing of it was kept, so that the next attempt doubles nothing. Until then the hub is told why
+    it waits, which is all that the message is for.
+    """
+
+
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_no_room(error: OSError) -> bool:
+    """The disk, the user's share of it, or the file is full."""
+    return error.errno in _NO_ROOM
+
+
 class Sink(ABC):
     """Receives records in order: within a source by frame and region, its end record last.
 
@@ -63,6 +80,8 @@ class Sink(ABC):
         """Holds the rings of whole frames, for a sink that draws."""
         self.lost = 0
         """Frames that this incarnation found missing in what it wrote, or could not take."""
+        self.trouble: str | None = None
+        """Why what it is given is lost at the moment, for a person; None if all is well."""
 
     def open(self, offset: int) -> dict[str, Key]:  # noqa: ARG002  # for sinks that remember
         """Begin; returns the last key held per source, looking no further back than `offset`."""
@@ -70,10 +89,18 @@ class Sink(ABC):
 
     @abstractmethod
     def write(self, records: Sequence[Record]) -> None:
-        """Take records."""
+        """Take records.
+
+        Raises:
+            NoRoomError: Later, perhaps; the same records come again until they are taken.
+        """
 
     def flush(self) -> int:
-        """Make what was written survive the death of this process; returns the next `offset`."""
+        """Make what was written survive the death of this process; returns the next `offset`.
+
+        Raises:
+            NoRoomError: Later, perhaps; it is asked again.
+        """
         return 0
 
     def close(self) -> None:  # noqa: B027  # many sinks hold nothing open

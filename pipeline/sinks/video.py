@@ -1,10 +1,13 @@
 """`video`: one source as it was seen, each region with its answer and what that cost."""
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from pipeline.sinks.base import FRAME_EVENT, UNKNOWN_OFFSET, Key, Record, Sink
+from pipeline.config import MEGABYTE
+from pipeline.sinks.base import FRAME_EVENT, UNKNOWN_OFFSET, Key, Record, Sink, is_no_room
+from pipeline.sinks.video_parts import VideoParts
 
 if TYPE_CHECKING:  # codecs and arrays are loaded where a video is really written
     from pipeline.frame_ring import Picture, RingReader
@@ -12,28 +15,35 @@ if TYPE_CHECKING:  # codecs and arrays are loaded where a video is really writte
     from pipeline.sinks.overlay import Overlay
     from pipeline.sinks.video_file import VideoFile
 
+_RETRY_S: Final = 30.0
+"""How often a video that found no room looks again."""
+
 
 class VideoSink(Sink):
     """Draws frames out of shared memory and encodes them.
 
-    Each incarnation writes a part of its own: `lot.mp4`, then `lot.part2.mp4`. What those before it
-    were given and did not bring into their files is counted in `lost`.
+    Each incarnation writes parts of its own: `lot.mp4`, then `lot.part2.mp4`. What those before it
+    were given and did not bring into their files is counted in `lost`, and so is what a full disk
+    does not take.
     """
 
     draws: ClassVar[bool] = True
 
     def __init__(self, out: Path, options: dict[str, Any]) -> None:
         super().__init__(out, options)
-        self._first_part = out / str(options.get("file") or "video.mp4")
+        max_mb = options.get("max_mb")
+        self._parts = VideoParts(
+            out / str(options.get("file") or "video.mp4"),
+            int(max_mb * MEGABYTE) if max_mb else None,
+        )
         self._quality = int(options.get("quality", 23))
         self._threads = int(options.get("threads", 1))
         self._taken = 0
         """Frames in the files, and in the encoder's hands."""
         self._again = 0
         """Frames that come again although they are in a file."""
-        self._file: VideoFile | None = None
-        self._canvas: Canvas | None = None
-        self._overlay: Overlay | None = None
+        self._part: tuple[Path, VideoFile, Canvas, Overlay] | None = None
+        self._retry_at_s = 0.0
         self._ring: tuple[str, RingReader] | None = None
 
     def open(self, offset: int) -> dict[str, Key]:
@@ -48,14 +58,11 @@ class VideoSink(Sink):
         """
         import cv2
 
-        from pipeline.sinks.video_file import check_encoder, kept_frames, mend
+        from pipeline.sinks.video_file import check_encoder
 
         check_encoder()
         cv2.setNumThreads(1)
-        parts = self._parts()
-        for part in parts:
-            mend(part)
-        self._taken = sum(kept_frames(part) for part in parts)
+        self._taken = self._parts.frames()
         if offset != UNKNOWN_OFFSET:
             self.lost = max(0, offset - self._taken)
             self._again = max(0, self._taken - offset)
@@ -70,10 +77,10 @@ class VideoSink(Sink):
                 self._again -= 1
                 continue
             picture = self._picture(record)
-            if picture is None:
+            if picture is None or time.monotonic() < self._retry_at_s:
                 self.lost += 1
             else:
-                self._draw(picture, record)
+                self._draw_if_room(picture, record)
 
     def flush(self) -> int:
         """Frames taken; those since the last fragment are lost if this process dies."""
@@ -81,22 +88,37 @@ class VideoSink(Sink):
 
     def close(self) -> None:
         """Finish the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        try:
+            self._finish()
+        except OSError as error:
+            self._no_room(error)
         if self._ring is not None:
             self._ring[1].close()
             self._ring = None
 
+    def _draw_if_room(self, picture: "Picture", record: Record) -> None:
+        try:
+            self._draw(picture, record)
+        except OSError as error:
+            self._no_room(error)
+            self.lost += 1
+        else:
+            self.trouble = None
+
     def _draw(self, picture: "Picture", record: Record) -> None:
-        if self._file is None or self._canvas is None or self._overlay is None:
-            self._file, self._canvas, self._overlay = self._begin(picture, record)
-        placed = self._canvas.place(picture.pixels, picture.source_size)
-        self._overlay.draw(placed, record)
-        self._file.add(placed.pixels, record["pts_s"])
+        if self._part is not None and self._part[1].size_bytes >= self._parts.part_bytes:
+            self._finish()
+        if self._part is None:
+            self._part = self._begin(picture, record)
+        _, file, canvas, overlay = self._part
+        placed = canvas.place(picture.pixels, picture.source_size)
+        overlay.draw(placed, record)
+        file.add(placed.pixels, record["pts_s"])
         self._taken += 1
 
-    def _begin(self, picture: "Picture", record: Record) -> tuple["VideoFile", "Canvas", "Overlay"]:
+    def _begin(
+        self, picture: "Picture", record: Record
+    ) -> tuple[Path, "VideoFile", "Canvas", "Overlay"]:
         """A new part, as large as its first frame."""
         from pipeline.sinks.canvas import Canvas
         from pipeline.sinks.overlay import Overlay
@@ -104,7 +126,7 @@ class VideoSink(Sink):
 
         height, width = picture.pixels.shape[:2]
         canvas = Canvas(width, height)
-        path = self._part(len(self._parts()) + 1)
+        path = self._parts.begin()
         file = VideoFile(
             path,
             canvas.size,
@@ -112,7 +134,34 @@ class VideoSink(Sink):
             threads=self._threads,
             comment=f"{record['source']} from frame {record['frame']}, {record['pts_s']:.3f} s",
         )
-        return file, canvas, Overlay(canvas.size, self.network)
+        return path, file, canvas, Overlay(canvas.size, self.network)
+
+    def _finish(self) -> None:
+        """Close the part, if there is one."""
+        if self._part is not None:
+            path, file, *_ = self._part
+            file.close()
+            self._part = None
+            self._parts.finished(path, file.frames)
+
+    def _no_room(self, error: OSError) -> None:
+        """Keep of the part what can be played, count the rest, and look again later.
+
+        Raises:
+            OSError: It is another trouble.
+        """
+        if not is_no_room(error):
+            raise error
+        self.trouble = (
+            f"{self._parts.name}: {error.strerror}; frames are not drawn until there is room"
+        )
+        self._retry_at_s = time.monotonic() + _RETRY_S
+        if self._part is not None:
+            path, file, *_ = self._part
+            self._part = None
+            missing = file.frames - self._parts.cut_off(path)
+            self._taken -= missing
+            self.lost += missing
 
     def _picture(self, record: Record) -> "Picture | None":
         from pipeline.frame_ring import RingReader, ring_path
@@ -130,14 +179,3 @@ class VideoSink(Sink):
                 return None  # its reader died twice since
             self._ring = (reader, ring)
         return self._ring[1].picture(slot, record["frame"])
-
-    def _part(self, number: int) -> Path:
-        name = self._first_part
-        return name if number == 1 else name.with_name(f"{name.stem}.part{number}{name.suffix}")
-
-    def _parts(self) -> list[Path]:
-        """What is there already."""
-        parts: list[Path] = []
-        while (part := self._part(len(parts) + 1)).exists():
-            parts.append(part)
-        return parts

@@ -11,6 +11,7 @@ from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
+from pipeline.sinks.video_bytes import VideoBytes
 
 Pixels = NDArray[np.uint8]
 _Packet: TypeAlias = "av.Packet[av.VideoStream]"
@@ -46,6 +47,12 @@ class VideoFile:
         quality: Constant rate factor, 0 (best) to 51.
         threads: Of the encoder.
         comment: Stands in the file's metadata.
+
+    Attributes:
+        frames: Added so far.
+
+    Raises:
+        OSError: The file cannot be made.
     """
 
     def __init__(
@@ -54,7 +61,8 @@ class VideoFile:
         # Every fragment goes to the file whole, at once, and the header says nothing of the length.
         flags = "frag_keyframe+empty_moov+default_base_moof"
         options = {"movflags": flags, "flush_packets": "1"}
-        self._container = av.open(str(path), "w", format="mp4", options=options)
+        self._bytes = VideoBytes(path)
+        self._container = av.open(self._bytes, "w", format="mp4", options=options)
         self._container.metadata["comment"] = comment
         tuning = {
             "preset": "veryfast",
@@ -72,14 +80,24 @@ class VideoFile:
         context.gop_size = 1_000_000  # by time, below
         context.colorspace, context.color_range = _BT601, _LIMITED
         self._reformatter = VideoReformatter()
+        self.frames = 0
         self._held: _Packet | None = None
         self._start_ticks: int | None = None
         self._last_ticks = -1
         self._duration = TICKS_PER_S // 25
         self._key_due_ticks = 0
 
+    @property
+    def size_bytes(self) -> int:
+        """Of what is in the file."""
+        return self._bytes.size
+
     def add(self, pixels: Pixels, pts_s: float) -> None:
-        """Encode a frame: RGB uint8 of shape (height, width, 3), at its source time in seconds."""
+        """Encode a frame: RGB uint8 of shape (height, width, 3), at its source time in seconds.
+
+        Raises:
+            OSError: The file takes no more; it is closed, and ends in the middle of something.
+        """
         ticks = self._ticks(pts_s)
         picture = av.VideoFrame.from_ndarray(pixels, format="rgb24")
         frame = self._reformatter.reformat(
@@ -90,14 +108,24 @@ class VideoFile:
             frame.pict_type = av.video.frame.PictureType.I
             self._key_due_ticks = ticks + round(_FRAGMENT_S * TICKS_PER_S)
         self._mux(self._stream.encode(frame))
+        if self._bytes.failure is not None:
+            self.close()  # which raises it
+        self.frames += 1
 
     def close(self) -> None:
-        """Write what is held back and the end of the file."""
+        """Write what is held back and the end of the file.
+
+        Raises:
+            OSError: The file took less than all.
+        """
         self._mux(self._stream.encode(None))
         if self._held is not None:
             self._held.duration = self._duration
             self._container.mux(self._held)
         self._container.close()
+        self._bytes.close()
+        if self._bytes.failure is not None:
+            raise self._bytes.failure
 
     def _ticks(self, pts_s: float) -> int:
         """Since the first frame; strictly rising, as the format wants it."""

@@ -1,7 +1,8 @@
 """From the adapter to what monitors draw and the summary says."""
 
-from pipeline.snapshot import AdaptationSnap, PolicySnap
-from pipeline.stages.hub import Adapter, Hub
+from dart_stream.adaptation import DartController
+from pipeline.snapshot import AdaptationSnap, PolicySnap, TruthSnap
+from pipeline.stages.hub import Adapter, Held, Hub, Truth
 from pipeline.supervisor.plan import RunPlan
 
 
@@ -26,6 +27,8 @@ def adaptation_snap(adapter: Adapter | None) -> AdaptationSnap | None:
         return AdaptationSnap(
             frozen=adapter.failure, epsilon=settings.epsilon, confidence=1 - settings.delta
         )
+    if adapter.held is not None:
+        return _held_snap(adapter, adapter.held, controller)
     figures, agreement = controller.figures, controller.window.overall().agreement
     alarms = controller.alarms
     return AdaptationSnap(
@@ -48,6 +51,43 @@ def adaptation_snap(adapter: Adapter | None) -> AdaptationSnap | None:
         acceptance=list(figures.acceptance),
         alarms=figures.alarms,
         last_alarm=f"{alarms[-1].kind}: {alarms[-1].words}" if alarms else None,
+    )
+
+
+def _held_snap(adapter: Adapter, held: Held, controller: DartController) -> AdaptationSnap:
+    """A policy held by hand: what its own audits say, and nothing from before."""
+    confidence = 1 - adapter.settings.delta
+    figures = controller.figures
+    return AdaptationSnap(
+        held=held.words,
+        epsilon=adapter.settings.epsilon,
+        confidence=confidence,
+        estimate=held.estimate,
+        upper=held.upper(confidence),
+        audits=held.audits,
+        valid_since=held.since,
+        window=held.regions,
+        audit_rate=adapter.probability,
+        exit_gap=held.estimate,
+        backbone_drop=figures.backbone_drop,
+        repeats=figures.repeats,
+        acceptance=list(figures.acceptance),
+        alarms=figures.alarms,
+        last_alarm=held.words,
+    )
+
+
+def truth_snap(truth: Truth) -> TruthSnap | None:
+    """What true labels say; None without any."""
+    if not truth.labels:
+        return None
+    audited = truth.audited
+    return TruthSnap(
+        labels=truth.labels,
+        accuracy=truth.right / truth.labels,
+        audited=audited,
+        full_depth_accuracy=truth.full_right / audited if audited else None,
+        exit_gap=(truth.full_right - truth.early_right) / audited if audited else None,
     )
 
 

@@ -4,6 +4,7 @@ The state is saved with each new policy, every minute and at the end: a run that
 strange world must not go on as if it were at home.
 """
 
+import contextlib
 import logging
 from pathlib import Path
 from typing import Any, Final
@@ -54,7 +55,13 @@ class AdapterKeeper:
 
     def number(self, version: int) -> None:
         """Remember the number of a policy before anybody names it."""
-        self._write(self._number, f"{version}\n".encode())
+        if self._hub.policies.adapter is None:
+            return
+        content = f"{version}\n".encode()
+        if not self._write(self._number, content):
+            # A full disk has room for what replaces as much; a number never gets shorter.
+            with contextlib.suppress(OSError), self._number.open("r+b") as stream:
+                stream.write(content)
 
     def save_if_due(self, now_s: float) -> None:
         """Save once a minute.
@@ -76,7 +83,8 @@ class AdapterKeeper:
         if state is not None:
             self._write(self._state, msgspec.msgpack.encode(state))
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _write(self, path: Path, content: bytes) -> bool:
+        """Whole or not at all; False if it could not be written."""
         partial = path.with_name(f"{path.name}.partial")
         try:
             partial.write_bytes(content)
@@ -85,6 +93,11 @@ class AdapterKeeper:
             if not self._is_broken:
                 log.warning("%s: %s; adaptation goes on unsaved", path, error.strerror)
             self._is_broken = True
+            with contextlib.suppress(OSError):
+                partial.unlink(missing_ok=True)
+            return False
+        self._is_broken = False
+        return True
 
 
 def _read(path: Path) -> Any:

@@ -220,7 +220,7 @@ class Crew:
             return self._hub.sources[name].ended is None
         if role == "sink":
             return not self._hub.sinks[name].closed
-        return role == "worker"
+        return role in {"worker", "monitor"}
 
     def _restart(self, key: ChildKey, child: Child, now_s: float, *, free: bool) -> None:
         runtime = self._plan.config.runtime
@@ -230,6 +230,9 @@ class Crew:
         if free:
             budget.refund()
         delay_s = 0.0 if free else budget.spend(now_s)
+        if delay_s is None and child.role == "monitor":
+            log.warning("%s: ended too often; `dart-stream top` shows the run", child.stage)
+            return
         if delay_s is None:
             self.given_up = (
                 f"{child.stage}: ended with {child.ending} more than {runtime.max_restarts} times "

@@ -80,7 +80,7 @@ class RunPlan:
         if settings is None or calibration is None:
             return None
         return Adapter(
-            settings.controller(calibration),
+            lambda chosen: chosen.controller(calibration),
             settings,
             sources=list(self.config.sources),
             num_exits=self.model.num_exits,

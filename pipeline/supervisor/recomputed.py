@@ -1,16 +1,15 @@
 """From a recording to the policies that its adapter made: the same, bit for bit."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final
-
-import msgpack
 
 from pipeline.stages.hub import Adapter
 
-_LEARNED: Final = frozenset({"seen", "reset", "seen_end"})
+_LEARNED: Final = frozenset({"seen", "reset", "retune"})
+_GAPS: Final = frozenset({"gap", "seen_end"})
+"""Where records are missing; runs up to version 0.1 wrote the latter."""
 
 
 @dataclass(slots=True)
@@ -27,37 +26,50 @@ class Recomputed:
     again: list[dict[str, Any]] = field(default_factory=list)
     is_whole: bool = True
 
-
-def read_telemetry(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the records of `telemetry.mpk`; half a one at its end is left out."""
-    with path.open("rb") as stream:
-        yield from msgpack.Unpacker(stream, raw=False)
+    def forget_unrecorded(self) -> None:
+        """At the end of a part, whose last policy may have found no room or lost its writer."""
+        if len(self.again) == len(self.recorded) + 1:
+            self.again.pop()
 
 
 def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) -> Recomputed:
-    """Feed a recording to a new adapter, one for each part of a run that was resumed.
+    """Feed a recording to new adapters: one a segment, and one a part of a run that was resumed.
 
     Args:
-        records: of `telemetry.mpk`.
+        records: of a recording, from the beginning of any segment on.
         make: a fresh adapter of the same model and configuration.
 
     Raises:
         DataError: the model or the configuration is another one.
     """
     found = Recomputed()
-    adapter, known = None, None
+    adapter, known, is_held = None, None, False
     for note in chain(records, [{"kind": "end"}]):
-        if note["kind"] in _LEARNED and adapter is not None:
+        kind = note["kind"]
+        if kind in _LEARNED and adapter is not None:
             adapter.replay(note)
-            found.is_whole &= note["kind"] != "seen_end"
+            is_held &= kind != "reset" or note["source"] is not None
             continue
         # A run numbers a policy when a whole batch is learned from, and so does this.
-        if adapter is not None and adapter.policy is not known:
+        if adapter is not None and adapter.policy is not known and not is_held:
             known = adapter.policy
             found.again.append(known.to_dict())
-        if note["kind"] == "policy":
+        if kind == "policy" and adapter is not None and not note.get("by_hand"):
             found.recorded.append(note["body"])
-        elif note["kind"] == "adapter":
-            adapter, known = make(), None
-            adapter.restore(note["state"])
+        elif kind in _GAPS:
+            found.is_whole = False
+        if kind in {"adapter", "end"}:
+            found.forget_unrecorded()
+        if kind == "adapter":
+            adapter, known, is_held = _begin(note["state"], make), None, False
+        is_held |= kind == "hold"
     return found
+
+
+def _begin(state: dict[str, Any] | None, make: Callable[[], Adapter]) -> Adapter | None:
+    """An adapter that goes on from a state; None where the policy was frozen by then."""
+    if state is None:
+        return None
+    adapter = make()
+    adapter.restore(state, as_recorded=True)
+    return adapter

@@ -1,103 +1,19 @@
-"""What a run leaves behind, beside its sinks' files."""
+"""What a run leaves behind, beside its recording and its sinks' files."""
 
-import contextlib
 import json
-import logging
-import time
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-import msgpack
 import msgspec
 import yaml
 
 from pipeline.config_file import check_config
 from pipeline.errors import ConfigError
+from pipeline.recording import TELEMETRY
 from pipeline.redact import redact
-from pipeline.snapshot import Snapshot
-from pipeline.stages.hub import Adapter
 
-TELEMETRY = "telemetry.mpk"
 RESOLVED = "config.resolved.yaml"
 SUMMARY = "summary.json"
-
-log = logging.getLogger(__name__)
-
-
-class Recording:
-    """Appends records to `telemetry.mpk`: every policy, batch, audit and snapshot.
-
-    A disk that is full ends the recording, not the run.
-    """
-
-    def __init__(self, out: Path) -> None:
-        _cut_partial_record(out / TELEMETRY)
-        self._stream: BinaryIO | None = (out / TELEMETRY).open("ab")
-
-    def policy(self, version: int, body: dict[str, Any], rows: dict[str, dict[str, Any]]) -> None:
-        """A policy that is now in force.
-
-        Args:
-            version: Its number in the run.
-            body: What decides.
-            rows: By source, what decides there instead.
-        """
-        self.note({"kind": "policy", "version": version, "body": body, "rows": rows})
-
-    def adapter(self, adapter: Adapter) -> None:
-        """Where adaptation begins; what it sees and does follows, so that it can be recomputed."""
-        self.note({"kind": "adapter", "state": adapter.to_state()})
-
-    def snapshot(self, snapshot: Snapshot) -> None:
-        """The state of the run."""
-        body = msgspec.to_builtins(snapshot)
-        del body["log"]  # the log is a file of its own
-        self.note({"kind": "snapshot", "snapshot": body})
-
-    def note(self, body: dict[str, Any]) -> None:
-        """Any other record."""
-        if self._stream is None:
-            return
-        try:
-            self._stream.write(msgpack.packb({"time_s": time.time(), **body}))
-        except OSError as error:
-            self._give_up(error)
-
-    def flush(self) -> None:
-        """Hand the records to the operating system."""
-        if self._stream is None:
-            return
-        try:
-            self._stream.flush()
-        except OSError as error:
-            self._give_up(error)
-
-    def close(self) -> None:
-        """No record follows."""
-        self.flush()
-        if self._stream is not None:
-            self._stream.close()
-
-    def _give_up(self, error: OSError) -> None:
-        log.warning("%s: %s; the recording ends here, the run goes on", TELEMETRY, error.strerror)
-        if self._stream is not None:
-            with contextlib.suppress(OSError):
-                self._stream.close()
-        self._stream = None
-
-
-def _cut_partial_record(path: Path) -> None:
-    """Cut half a record, which a run that was killed left: what follows could not be read."""
-    if not path.is_file() or not path.stat().st_size:
-        return
-    with path.open("r+b") as stream:
-        unpacker = msgpack.Unpacker(stream)
-        end = 0
-        with contextlib.suppress(msgpack.OutOfData):
-            while True:
-                unpacker.skip()
-                end = unpacker.tell()
-        stream.truncate(end)
 
 
 def prepare_out(out: Path) -> None:

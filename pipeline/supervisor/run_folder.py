@@ -6,9 +6,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pipeline.errors import ConfigError
+import msgspec
 
-_LOCK = "lock"
+from pipeline.errors import ConfigError
+from pipeline.running import ADVERT, LOCK, RunAdvert, folder_prefix
+
 _SHARED = Path("/dev/shm")  # noqa: S108  # the kernel's own place
 _MAX_ROOT_BYTES = 70
 """The system allows 107 bytes for a socket's path; ours add a folder and a name."""
@@ -24,17 +26,24 @@ class RunFolder:
                 f"temporary folder: a socket's path allows {_MAX_ROOT_BYTES} bytes, "
                 f"{root} is longer; set TMPDIR to a shorter one"
             )
-        prefix = f"dart-{os.getuid()}-"
+        prefix = folder_prefix()
         sweep(root, prefix)
         # Locked before it gets the name that a sweep looks for.
         new = Path(tempfile.mkdtemp(prefix=f".{prefix}", dir=root))
-        self._lock = (new / _LOCK).open("w")
+        self._lock = (new / LOCK).open("w")
         fcntl.flock(self._lock, fcntl.LOCK_EX)
         self.path = new.rename(root / new.name.removeprefix("."))
 
     def endpoint(self, name: str) -> str:
         """A socket's address in this folder."""
         return f"ipc://{self.path / name}"
+
+    def advertise(self, out: Path) -> None:
+        """Say whose sockets these are, for whoever looks for a running run."""
+        advert = RunAdvert(out=str(out.resolve()), pid=os.getpid())
+        partial = self.path / f".{ADVERT}"
+        partial.write_bytes(msgspec.json.encode(advert))
+        partial.rename(self.path / ADVERT)
 
     def close(self) -> None:
         """Remove the folder and all in it."""
@@ -62,7 +71,7 @@ def sweep(root: Path, prefix: str) -> list[Path]:
     swept = []
     for folder in root.glob(f"{prefix}*"):
         try:
-            with (folder / _LOCK).open("r+") as lock:
+            with (folder / LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 shutil.rmtree(folder, ignore_errors=True)
                 swept.append(folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from pipeline.redact import redact
+from pipeline.supervisor.log_file import LogFile
 
 _LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _KEPT_LINES = 200
@@ -18,12 +19,23 @@ class RunLog:
     """Writes to the run's folder, to standard error unless a screen is drawn, and keeps a tail.
 
     A full disk or a reader of standard error that has left costs lines, not the run.
+
+    Args:
+        path: Where it is written; None keeps the tail only.
+        echo: Write to standard error, too.
+        max_bytes: Of the file and the older one beside it (`run.log.1`); None is no limit.
+
+    Attributes:
+        tail: The last lines.
+        lost: Lines that found no room.
     """
 
-    def __init__(self, path: Path | None, *, echo: bool) -> None:
-        self._stream = None if path is None else path.open("a", encoding="utf-8")
+    def __init__(self, path: Path | None, *, echo: bool, max_bytes: int | None = None) -> None:
+        self._file = None if path is None else LogFile(path, max_bytes)
         self._echo = echo
+        self._words: list[str] = []
         self.tail: deque[str] = deque(maxlen=_KEPT_LINES)
+        self.lost = 0
 
     def child_line(self, stage: str, line: str) -> None:
         """A line from a child's standard error, which begins with its level if it is ours."""
@@ -38,19 +50,30 @@ class RunLog:
         now = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
         line = f"{now} {level:<7} {stage}: {redact(text)}"
         self.tail.append(line)
-        if self._stream is not None:
-            with contextlib.suppress(OSError):
-                self._stream.write(line + "\n")
-                self._stream.flush()
+        self._write(line)
         if self._echo:
             with contextlib.suppress(OSError):
                 sys.stderr.write(line + "\n")
 
+    def take_words(self) -> list[str]:
+        """What a person should know, once."""
+        words, self._words = self._words, []
+        return words
+
     def close(self) -> None:
         """No line follows."""
-        if self._stream is not None:
-            with contextlib.suppress(OSError):
-                self._stream.close()
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, line: str) -> None:
+        if self._file is None:
+            return
+        try:
+            self._file.write(line)
+        except OSError as error:
+            if not self.lost:
+                self._words.append(f"run.log: {error.strerror}; lines are lost, the run goes on")
+            self.lost += 1
 
 
 class StageHandler(logging.Handler):

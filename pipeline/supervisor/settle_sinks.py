@@ -1,6 +1,7 @@
 """What can be said of sinks before a run is started."""
 
 from pathlib import PurePath
+from typing import Final
 
 import msgspec
 
@@ -9,11 +10,15 @@ from pipeline.config import (
     JsonlSinkConfig,
     PipelineConfig,
     SinkConfig,
+    SourceConfig,
     VideoSinkConfig,
 )
 from pipeline.errors import ConfigError
 from pipeline.import_path import import_class
+from pipeline.readers import open_reader
 from pipeline.sinks import Sink
+
+_ENDLESS_MB: Final = 10_240.0
 
 
 def settle_sinks(config: PipelineConfig) -> PipelineConfig:
@@ -23,8 +28,7 @@ def settle_sinks(config: PipelineConfig) -> PipelineConfig:
         ConfigError: Two would write to one file, a video is of no source, or a class of one's own
             is none.
     """
-    sources = list(config.sources)
-    sinks = [_settled(f"sinks[{n}]", sink, sources) for n, sink in enumerate(config.sinks)]
+    sinks = [_settled(f"sinks[{n}]", sink, config.sources) for n, sink in enumerate(config.sinks)]
     for kind in (JsonlSinkConfig, VideoSinkConfig):
         files = [sink.file for sink in sinks if isinstance(sink, kind)]
         if len(set(files)) < len(files):
@@ -35,15 +39,22 @@ def settle_sinks(config: PipelineConfig) -> PipelineConfig:
     return msgspec.structs.replace(config, sinks=sinks)
 
 
-def _settled(key: str, sink: SinkConfig, sources: list[str]) -> SinkConfig:
+def _settled(key: str, sink: SinkConfig, sources: dict[str, SourceConfig]) -> SinkConfig:
     if isinstance(sink, CustomSinkConfig):
         import_class(sink.cls, Sink, key="sinks.class")
     if not isinstance(sink, VideoSinkConfig):
         return sink
-    source = sources[0] if sink.source is None and len(sources) == 1 else sink.source
+    source = next(iter(sources)) if sink.source is None and len(sources) == 1 else sink.source
     if source is None or source not in sources:
         raise ConfigError(f"{key}.source: expected one of {', '.join(sources)}, got {source!r}")
     file = f"{source}.mp4" if sink.file is None else sink.file
     if PurePath(file).suffix != ".mp4" or PurePath(file).name != file:
         raise ConfigError(f"{key}.file: expected a name that ends in .mp4, got {file!r}")
-    return msgspec.structs.replace(sink, source=source, file=file)
+    max_mb = _default_mb(sources[source]) if sink.max_mb is None else sink.max_mb
+    return msgspec.structs.replace(sink, source=source, file=file, max_mb=max_mb)
+
+
+def _default_mb(source: SourceConfig) -> float:
+    """A video of what ends is as long as that; one of what does not would fill any disk."""
+    is_endless = source.loop is True or open_reader(source).live
+    return _ENDLESS_MB if is_endless else 0.0

@@ -16,7 +16,12 @@ from pipeline.snapshot import (
     WorkerSnap,
 )
 from pipeline.stages.hub import Hub, SourceTrack, WorkerTrack
-from pipeline.supervisor.adaptation_snap import adaptation_off, adaptation_snap, policy_snap
+from pipeline.supervisor.adaptation_snap import (
+    adaptation_off,
+    adaptation_snap,
+    policy_snap,
+    truth_snap,
+)
 from pipeline.supervisor.plan import RunPlan
 
 _WINDOW_S = 5.0
@@ -53,6 +58,8 @@ class RunState:
     cpu_s: dict[str, float]
     refused_messages: int
     """Malformed, out of turn, or from a stranger."""
+    not_written: dict[str, int]
+    """Records and lines that found no room, by file."""
 
 
 class SnapshotMaker:
@@ -105,8 +112,10 @@ class SnapshotMaker:
             log=state.log,
             adaptation=adaptation_snap(self._hub.policies.adapter),
             adaptation_off=adaptation_off(self._plan),
+            truth=truth_snap(self._hub.truth),
             classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,
+            not_written={name: count for name, count in state.not_written.items() if count},
         )
 
     def _source(self, source: SourceTrack, now_s: float) -> SourceSnap:

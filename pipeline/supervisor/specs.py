@@ -74,7 +74,10 @@ class SpecFactory:
                     num_exits=self._plan.model.num_exits, full_macs=self._plan.full_macs
                 ),
             )
-        return MonitorSpec(**(base | {"endpoint": self._telemetry}))
+        return MonitorSpec(
+            **(base | {"endpoint": self._telemetry}),
+            control_endpoint=f"ipc://{self._folder}/control",
+        )
 
     def _forget_old_rings(self, name: str) -> None:
         """The ring of the last incarnation may still be drawn from; those before are forgotten."""

@@ -1,8 +1,5 @@
 """`summary.json`: a run in figures. What was not measured is null, never 0."""
 
-import os
-import platform
-from importlib import metadata
 from typing import Any
 
 import msgspec
@@ -10,11 +7,10 @@ import msgspec
 from pipeline.snapshot import PowerSnap
 from pipeline.stages.hub import Hub, SourceTrack
 from pipeline.stages.hub.records import link_figures
-from pipeline.supervisor.adaptation_snap import adaptation_snap
+from pipeline.supervisor.adaptation_snap import adaptation_snap, truth_snap
+from pipeline.supervisor.machine import host, versions
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.snapshots import RunState, total_ledger
-
-_PACKAGES = ("dart-stream", "torch", "av", "numpy", "pyzmq", "opencv-python-headless")
 
 
 def make_summary(
@@ -51,11 +47,13 @@ def make_summary(
         "average_exit_depth": None if depth is None else round(depth, 6),
         "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
         "disagreement": _disagreement(hub),
+        "truth": msgspec.to_builtins(truth_snap(hub.truth)),
         **_power(state.power),
         "policy_versions": list(hub.policies.versions),
         "alarms": state.alarms,
         "restarts": state.restarts,
         "refused_messages": state.refused_messages,
+        "not_written": {name: count for name, count in state.not_written.items() if count},
         "sources": {
             source.name: _source(source, duration_s, plan.model.num_exits)
             for source in hub.sources.values()
@@ -77,13 +75,8 @@ def make_summary(
         "model": plan.model.name,
         "policy": hub.policies.in_force.body,
         "cpu_s": {stage: round(seconds, 2) for stage, seconds in cpu_s.items()},
-        "host": {
-            "system": platform.system(),
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
-        "versions": {name: _version(name) for name in _PACKAGES},
+        "host": host(),
+        "versions": versions(),
     }
 
 
@@ -137,10 +130,3 @@ def _power(power: PowerSnap) -> dict[str, Any]:
         "power_w": power.power_w,
         "power_source": power.source,
     }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None

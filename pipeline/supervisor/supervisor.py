@@ -9,8 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PeerError, StageError
+import msgspec
+
+from pipeline.commands import AnyCommand
+from pipeline.errors import CommandError, PeerError, StageError
 from pipeline.power import PowerMeter
+from pipeline.recording import TELEMETRY, Recording
 from pipeline.snapshot import PowerSnap, Snapshot
 from pipeline.specs import AnySpec
 from pipeline.stages.hub import Action, Alarm, Hub, Kill, NewPolicy, Note, Send
@@ -19,12 +23,13 @@ from pipeline.supervisor.children import Child, ChildProcess, ChildThread
 from pipeline.supervisor.crew import Crew
 from pipeline.supervisor.out_lock import OutLock
 from pipeline.supervisor.plan import RunPlan
-from pipeline.supervisor.recording import Recording
+from pipeline.supervisor.recording_head import recording_head
 from pipeline.supervisor.resume import apply_progress
 from pipeline.supervisor.run_folder import RunFolder, frames_folder
 from pipeline.supervisor.run_log import RunLog, StageHandler
 from pipeline.supervisor.snapshots import RunState, SnapshotMaker
 from pipeline.supervisor.specs import SpecFactory
+from pipeline.supervisor.steering import Steering
 from pipeline.supervisor.summary import make_summary
 from pipeline.transport import HubSocket, new_context
 
@@ -37,6 +42,10 @@ _OUT_TIMEOUT_S = 10.0
 """Children of a killed run leave within 5 s."""
 
 log = logging.getLogger(__name__)
+
+
+def _plain(command: AnyCommand) -> dict[str, Any]:
+    return {"command": type(command).__name__.lower(), "arguments": msgspec.structs.asdict(command)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,8 @@ class Supervisor:
         self._on_snapshot = on_snapshot
         self._runtime = plan.config.runtime
         self._out_lock = OutLock(out, timeout_s=_OUT_TIMEOUT_S)
-        self._log = RunLog(out / "run.log", echo=not screen)
+        recording = plan.config.recording
+        self._log = RunLog(out / "run.log", echo=not screen, max_bytes=recording.log_bytes)
         self._handler = StageHandler(self._log)
         self.hub = Hub(plan.hub_plan(), plan.adapter())
         if resume:
@@ -125,6 +135,7 @@ class Supervisor:
     def _turn(self) -> None:
         ready = self._socket.wait(_TURN_MS)
         self._take_messages()
+        self._take_commands()
         self._crew.read_logs(ready)
         now_s = time.monotonic()
         if now_s >= self._due_s["reap"]:
@@ -134,6 +145,8 @@ class Supervisor:
         self._carry_out(self.hub.step(time.monotonic_ns()))
         if now_s >= self._due_s["publish"]:
             self._due_s["publish"] = now_s + _PUBLISH_INTERVAL_S
+            # All that the adapter has learned from is noted by now.
+            self._recording.settle(now_s)
             self._publish()
             self._keeper.save_if_due(now_s)
         self._watch_interrupts(now_s)
@@ -153,6 +166,21 @@ class Supervisor:
         if self._first_frame_s is None and self.hub.statistics.regions:
             self._first_frame_s = time.monotonic()
             self._state = "running"
+
+    def _take_commands(self) -> None:
+        for asked in self._socket.commands():
+            if isinstance(asked, PeerError):
+                self._refuse(asked)
+                continue
+            command = asked.request.command
+            try:
+                text = self._steering.obey(command)
+            except CommandError as error:
+                self._socket.reply(asked, ok=False, text=str(error))
+                continue
+            log.info("%s: %s", type(command).__name__.lower(), text)
+            self._recording.note({"kind": "command", **_plain(command)})
+            self._socket.reply(asked, ok=True, text=text)
 
     def _refuse(self, error: PeerError) -> None:
         """A message that cannot be accepted is counted; each kind is logged once."""
@@ -176,15 +204,14 @@ class Supervisor:
                     self._alarm(text)
                 case Note(body):
                     self._recording.note(body)
-                case NewPolicy(version, body):
-                    self._put_in_force(version, body)
+                case NewPolicy(version, body, by_hand):
+                    self._put_in_force(version, body, by_hand=by_hand)
                     self._keeper.save()
 
-    def _put_in_force(self, version: int, body: dict[str, Any]) -> None:
+    def _put_in_force(self, version: int, body: dict[str, Any], *, by_hand: bool = False) -> None:
         """Make a policy known to disk; it is sent to workers after this."""
-        if self.hub.policies.adapter is not None:
-            self._keeper.number(version)
-        self._recording.policy(version, body, self.hub.policies.rows)
+        self._keeper.number(version)
+        self._recording.policy(version, body, self.hub.policies.rows, by_hand=by_hand)
         self._recording.flush()
 
     def _alarm(self, text: str) -> None:
@@ -202,7 +229,10 @@ class Supervisor:
         if self._draining_since_s is None:
             return
         if now_s - self._draining_since_s > self._runtime.drain_timeout_s:
-            raise StageError(f"not drained after {self._runtime.drain_timeout_s:g} s")
+            waits = [f"; sink {s.name}: {s.trouble}" for s in self.hub.sinks.values() if s.trouble]
+            raise StageError(
+                f"not drained after {self._runtime.drain_timeout_s:g} s{''.join(waits)}"
+            )
 
     @property
     def _is_over(self) -> bool:
@@ -223,12 +253,24 @@ class Supervisor:
             )
             for name in ("hub", "telemetry")
         )
-        self._socket = HubSocket(self._context, hub_endpoint, telemetry)
-        self._recording = Recording(self._out)
+        self._socket = HubSocket(
+            self._context,
+            hub_endpoint,
+            sorted({telemetry, self._folder.endpoint("telemetry")}),  # others watch from outside
+            self._folder.endpoint("control"),
+        )
+        self._steering = Steering(
+            self.hub, list(self._plan.model.classes), lambda: self.interrupt(only_once=True)
+        )
+        self._folder.advertise(self._out)
         restored = self._keeper.restore()
-        if self.hub.policies.adapter is not None:
-            self._recording.adapter(self.hub.policies.adapter)
-        self._put_in_force(self.hub.policies.in_force.version, self.hub.policies.in_force.body)
+        self._keeper.number(self.hub.policies.in_force.version)
+        self._recording = Recording(
+            self._out,
+            head=lambda: recording_head(self._plan, self.hub),
+            max_bytes=self._plan.config.recording.max_bytes,
+        )
+        self._recording.begin()
         self._power = PowerMeter()
         self._power_snap = PowerSnap()
         self._snapshots = SnapshotMaker(self._plan, self.hub, self._out.name)
@@ -308,6 +350,8 @@ class Supervisor:
         return 130 if self._interrupts else 0
 
     def _publish(self) -> None:
+        for words in [*self._recording.take_words(), *self._log.take_words()]:
+            self._alarm(words)
         self._crew.measure()
         self._power_snap = self._power.sample(time.monotonic())
         snapshot = self._snapshots.make(self._run_state())
@@ -319,7 +363,7 @@ class Supervisor:
 
     def _run_state(self) -> RunState:
         return RunState(
-            state=self._state,
+            state="paused" if self._state == "running" and self.hub.is_paused else self._state,
             restarts=self._crew.restarts,
             alarms=list(self._alarms),
             num_alarms=self._num_alarms,
@@ -328,4 +372,5 @@ class Supervisor:
             worker_states=self._crew.worker_states,
             cpu_s=self._crew.cpu_s,
             refused_messages=self._socket.refused,
+            not_written={TELEMETRY: self._recording.lost, "run.log": self._log.lost},
         )

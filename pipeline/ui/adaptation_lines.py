@@ -60,9 +60,11 @@ def frozen_text(adaptation: AdaptationSnap) -> Text:
 
 
 def state_name(adaptation: AdaptationSnap) -> str:
-    """One of four."""
+    """One of five."""
     if adaptation.frozen is not None:
         return "frozen"
+    if adaptation.held is not None:
+        return "held"
     if adaptation.full_depth:
         return "full depth"
     return "at home" if adaptation.at_home else "away"
@@ -108,6 +110,8 @@ def accepted(adaptation: AdaptationSnap) -> float | None:
 
 def alarm_text(adaptation: AdaptationSnap) -> Text:
     """How many, the last one, and what is being done."""
+    if adaptation.held is not None:
+        return Text(f"◫ {printable(adaptation.held)}", WARN)
     if not adaptation.alarms:
         return Text("no alarm", GOOD)
     last = f"  {printable(adaptation.last_alarm or '')}"

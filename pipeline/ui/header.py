@@ -1,5 +1,7 @@
 """Which run this is, and by which rules it decides."""
 
+from typing import Final
+
 from rich.console import Group
 from rich.layout import Layout
 from rich.table import Table
@@ -8,10 +10,13 @@ from rich.text import Text
 from pipeline.snapshot import Snapshot
 from pipeline.ui.figures import duration, printable, threshold
 from pipeline.ui.theme import GOOD, LABEL, TITLE, WARN, state_mark
+from pipeline.ui.view import View
+
+HEADER_ROWS: Final = 2
 
 
-def header(snapshot: Snapshot) -> Layout:
-    """Two lines: the run with its age, the policy with its thresholds."""
+def header(snapshot: Snapshot, view: View) -> Layout:
+    """Two lines: the run with its age, the policy with its thresholds; the answer to a key."""
     sign, style = state_mark(snapshot.state)
     run = Text.assemble(
         ("DART Stream  ", TITLE),
@@ -22,6 +27,8 @@ def header(snapshot: Snapshot) -> Layout:
         printable(snapshot.model),
     )
     age = Text.assemble(("up ", LABEL), duration(snapshot.uptime_s))
+    if view.has_keys:
+        age.append("  ? keys", LABEL)
     policy = snapshot.policy
     taus = " ".join(threshold(value) for value in policy.thresholds) or "none"
     rules = Text.assemble(
@@ -30,7 +37,13 @@ def header(snapshot: Snapshot) -> Layout:
         ("  thresholds ", LABEL),
         taus,
     )
-    return Layout(Group(_ends(run, age), _ends(rules, _troubles(snapshot))), size=2)
+    second = _ends(rules, _troubles(snapshot)) if view.says is None else _news(view.says)
+    return Layout(Group(_ends(run, age), second), size=HEADER_ROWS)
+
+
+def _news(text: str) -> Text:
+    style = GOOD if text.startswith("✓") else WARN
+    return Text(printable(text), style, no_wrap=True, overflow="ellipsis")
 
 
 def _ends(left: Text, right: Text) -> Table:

@@ -9,12 +9,13 @@ from rich.live import Live
 from pipeline.snapshot import Snapshot
 from pipeline.ui.history import History
 from pipeline.ui.render import render
+from pipeline.ui.view import View
 
 
 class LiveScreen:
     """Draws snapshots on the alternate screen and gives the terminal back on leaving, error or not.
 
-    Draws only in `show`, at the size the terminal has at that moment; no thread, no keys.
+    Draws only in `show`, at the size the terminal has at that moment; no thread.
 
     Args:
         console: Where to draw; None draws on standard output.
@@ -43,8 +44,20 @@ class LiveScreen:
     ) -> None:
         self._live.stop()
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Draw this snapshot now."""
+    def remember(self, snapshot: Snapshot) -> None:
+        """Take a snapshot into the curves without drawing it."""
         self._history.add(snapshot)
+
+    def show(self, snapshot: Snapshot, view: View | None = None, *, is_new: bool = True) -> None:
+        """Draw this snapshot now.
+
+        Args:
+            snapshot: The state of the run.
+            view: What a person asked of the screen.
+            is_new: False draws one again that was shown before.
+        """
+        if is_new:
+            self.remember(snapshot)
         width, height = self._console.size
-        self._live.update(render(snapshot, width, height, self._history), refresh=True)
+        picture = render(snapshot, width, height, self._history, view or View())
+        self._live.update(picture, refresh=True)

@@ -4,20 +4,23 @@ from typing import Final
 
 from rich.console import RenderableType
 from rich.layout import Layout
+from rich.text import Text
 
 from pipeline.snapshot import Snapshot
 from pipeline.ui.adaptation_box import FAIR_ROWS, LEAST_ROWS, adaptation_block, box_rows
 from pipeline.ui.adaptation_lines import compact_block, compact_rows
 from pipeline.ui.block import Block, boxed, plain, ruled, side_by_side
 from pipeline.ui.exits import exits_block
-from pipeline.ui.header import header
+from pipeline.ui.header import HEADER_ROWS, header
 from pipeline.ui.health import workers_block
+from pipeline.ui.help_page import help_page
 from pipeline.ui.history import History
 from pipeline.ui.messages import messages_block
 from pipeline.ui.rows import Wish, share_rows
 from pipeline.ui.sources import sources_block
 from pipeline.ui.speed import speed_block
 from pipeline.ui.trends import trends_block
+from pipeline.ui.view import View
 
 ROOMY_WIDTH: Final = 110
 ROOMY_HEIGHT: Final = 36
@@ -33,7 +36,11 @@ _GAP: Final = 3
 
 
 def render(
-    snapshot: Snapshot, width: int, height: int, history: History | None = None
+    snapshot: Snapshot,
+    width: int,
+    height: int,
+    history: History | None = None,
+    view: View = View(),  # noqa: B008 - immutable
 ) -> RenderableType:
     """Draw `snapshot` for a terminal of `width` columns and `height` rows.
 
@@ -42,12 +49,17 @@ def render(
         width: Columns; 80 and more show everything.
         height: Rows; 24 and more show everything.
         history: Recent snapshots, this one included, for the curves; None leaves them out.
+        view: What a person asked of the screen.
     """
     more = 0 if snapshot.adaptation is None else _ADAPTATION_HEIGHT
     roomy = width >= ROOMY_WIDTH and height >= ROOMY_HEIGHT + more
-    parts = (_roomy if roomy else _compact)(snapshot, width, height, history)
-    root = Layout()
-    root.split_column(*parts)
+    root, top = Layout(), header(snapshot, view)
+    if view.shows_help:
+        page = Layout(help_page(width, height - HEADER_ROWS - 1, attached=view.attached))
+        root.split_column(top, Layout(Text(""), size=1), page)
+    else:
+        parts = (_roomy if roomy else _compact)(snapshot, width, height, history)
+        root.split_column(top, *parts)
     return root
 
 
@@ -61,7 +73,6 @@ def _compact(snapshot: Snapshot, width: int, height: int, history: History | Non
     workers = workers_block(snapshot.workers, snapshot.ledger, width, rows.workers)
     log = messages_block(snapshot, width, rows.messages)
     return [
-        header(snapshot),
         plain(sources_block(snapshot.sources, width, rows.sources, lined=True)),
         side_by_side(
             plain(exits_block(snapshot, left, exits, lined=True)),
@@ -97,7 +108,6 @@ def _roomy(snapshot: Snapshot, width: int, height: int, history: History | None)
     workers = workers_block(snapshot.workers, snapshot.ledger, inner, rows.workers)
     log = messages_block(snapshot, inner, rows.messages)
     return [
-        header(snapshot),
         boxed(sources_block(snapshot.sources, inner, rows.sources, lined=False)),
         side_by_side(
             boxed(exits_block(snapshot, half - 4, middle, lined=False)),

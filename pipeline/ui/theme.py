@@ -21,6 +21,7 @@ TREND: Final = "color(67)"
 _STATES: Final = {
     "starting": ("○", WARN),
     "running": ("●", GOOD),
+    "paused": ("◫", WARN),
     "draining": ("◐", WARN),
     "done": ("✓", LABEL),
     "ended": ("✓", LABEL),
@@ -33,6 +34,7 @@ _ADAPTATION: Final = {
     "at home": ("●", GOOD),
     "away": ("◆", TREND),
     "full depth": ("◐", WARN),
+    "held": ("◫", WARN),
     "frozen": ("✗", BAD),
 }
 

@@ -8,9 +8,10 @@ import pytest
 
 from pipeline.cli.main import main
 from pipeline.config_file import load_config
+from pipeline.recording import RecordedRun
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.adapter_keeper import NUMBER, STATE, AdapterKeeper
-from pipeline.supervisor.recomputed import read_telemetry, recompute
+from pipeline.supervisor.recomputed import recompute
 
 WORLD = "synthetic://?frames=1200&width=32&height=32"
 SHIFT = "sources.cam.perturb=clean:300,gaussian_noise@5:500,clean:400"
@@ -42,12 +43,12 @@ def versions(run):
 
 
 def notes(run, kind):
-    return [note for note in read_telemetry(run.out / "telemetry.mpk") if note["kind"] == kind]
+    return [note for note in RecordedRun(run.out).records() if note["kind"] == kind]
 
 
 def recomputed(out):
     plan = load_config(out / "config.resolved.yaml", with_overrides=False).config
-    return recompute(read_telemetry(out / "telemetry.mpk"), plan_run(plan).adapter)
+    return recompute(RecordedRun(out).records(), plan_run(plan).adapter)
 
 
 def test_policies_change_with_the_world_and_every_result_names_one(adapting):
@@ -80,6 +81,20 @@ def test_the_recording_gives_the_same_policies(adapting):
     assert found.is_whole
     assert len(found.recorded) >= 3
     assert found.again == found.recorded
+
+
+def test_the_recording_gives_the_same_policies_from_each_of_its_segments_on(adapting, monkeypatch):
+    monkeypatch.setattr("pipeline.recording.writer.SEGMENTS", 2_000)
+    monkeypatch.setattr("pipeline.recording.writer._HEADS", 0)
+    run = adapting("recording.max_mb=16")
+    paths = RecordedRun(run.out).paths
+    assert len(paths) >= 3
+    for path in paths:
+        found = recomputed(run.out)
+        assert found.is_whole
+        assert found.recorded
+        assert found.again == found.recorded
+        path.unlink()
 
 
 def test_the_summary_says_what_the_evidence_is_worth(adapting):

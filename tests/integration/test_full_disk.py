@@ -1,12 +1,16 @@
 """A disk without room: what is lost is said, what can go on goes on."""
 
 import errno
+import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from pipeline.cli.main import main
+from pipeline.sinks.line_file import LineFile
+from pipeline.sinks.video_bytes import VideoBytes
 from pipeline.supervisor.out_lock import OutLock
 from pipeline.supervisor.run_log import RunLog
 
@@ -33,31 +37,89 @@ def test_no_room_for_telemetry_or_log_costs_no_result(interrupted, capsys):
     results = (interrupted / "results.jsonl").read_text().splitlines()
     assert len(results) == 61
     lines = capsys.readouterr().err.splitlines()
-    assert len([line for line in lines if os.strerror(errno.ENOSPC) in line]) == 1
+    assert len([line for line in lines if os.strerror(errno.ENOSPC) in line]) == 2
+    summary = json.loads((interrupted / "summary.json").read_text())
+    assert [alarm.split(":")[0] for alarm in summary["alarms"]] == ["telemetry.mpk", "run.log"]
+    assert all(count > 0 for count in summary["not_written"].values())
+    assert set(summary["not_written"]) == {"telemetry.mpk", "run.log"}
 
 
-def test_no_room_for_results_ends_the_run_and_names_the_sink(in_threads, clip, monkeypatch, capsys):
-    def full(descriptor):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("pipeline.sinks.jsonl.os.fsync", full)
+
+def test_results_wait_for_room_and_are_then_whole(in_threads, clip, monkeypatch):
+    monkeypatch.setattr("pipeline.roles.sink._LOOK_AGAIN_S", 0.01)
+    attempts = []
+    write = LineFile._write
+
+    def full_for_a_while(file, data, offset):
+        attempts.append(offset)
+        return full() if len(attempts) < 30 else write(file, data, offset)
+
+    monkeypatch.setattr(LineFile, "_write", full_for_a_while)
+    run = in_threads({"lot": clip})
+    assert run.status == 0
+    assert len(attempts) >= 30
+    assert run.frames["lot"] == list(range(60))
+    assert run.summary["frames"]["dropped"] == {}
+    assert run.summary["restarts"] == 0
+    (alarm,) = run.summary["alarms"]
+    assert alarm.startswith("sink jsonl-0: results.jsonl: No space left on device; results wait")
+    assert "there is room again" in run.log
+
+
+def test_a_disk_of_results_that_fails_otherwise_ends_the_run(in_threads, clip, monkeypatch, capsys):
+    def broken(*_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("pipeline.sinks.line_file.os.fsync", broken)
     run = in_threads({"lot": clip}, "runtime.max_restarts=1")
     assert run.status == 1
-    assert os.strerror(errno.ENOSPC) in run.log
+    assert os.strerror(errno.EIO) in run.log
     assert "sink/jsonl-0: ended with" in capsys.readouterr().err.splitlines()[-1]
 
 
-def test_no_room_for_a_video_ends_the_run_and_names_the_sink(in_threads, clip, monkeypatch, capsys):
-    def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+def test_a_run_that_is_stopped_while_results_wait_says_why_and_can_be_resumed(
+    in_threads, clip, monkeypatch, capsys
+):
+    def full_and_stopped(*_):
+        signal.raise_signal(signal.SIGINT) if not stopped else None
+        stopped.append(True)
+        full()
 
-    monkeypatch.setattr("pipeline.sinks.video_file.VideoFile.add", full)
-    run = in_threads(
-        {"lot": clip}, "runtime.max_restarts=1", "sinks=[{type: jsonl}, {type: video}]"
-    )
+    stopped = []
+    monkeypatch.setattr("pipeline.roles.sink._LOOK_AGAIN_S", 0.01)
+    with monkeypatch.context() as patch:
+        patch.setattr(LineFile, "_write", full_and_stopped)
+        run = in_threads({"lot": clip}, "runtime.drain_timeout_s=1")
     assert run.status == 1
-    assert os.strerror(errno.ENOSPC) in run.log
-    assert "sink/video-1: ended with" in capsys.readouterr().err.splitlines()[-1]
+    assert (
+        "not drained after 1 s; sink jsonl-0: results.jsonl: No space"
+        in (capsys.readouterr().err.splitlines()[-1])
+    )
+    assert main(["run", "--headless", "--resume", str(run.out)]) == 0
+    lines = [json.loads(line) for line in (run.out / "results.jsonl").read_text().splitlines()]
+    assert [line["frame"] for line in lines[:-1]] == list(range(60))
+
+
+def test_no_room_for_a_video_costs_frames_which_are_counted(in_threads, clip, monkeypatch):
+    monkeypatch.setattr(VideoBytes, "_write", full)
+    run = in_threads({"lot": clip}, "sinks=[{type: video}, {type: jsonl}]")
+    assert run.status == 0
+    assert run.frames["lot"] == list(range(60))
+    assert run.summary["sinks"]["video-0"] == {"frames_dropped": 0, "frames_lost": 60}
+    (alarm,) = run.summary["alarms"]
+    assert alarm.startswith("sink video-0: lot.mp4: No space left on device; frames are not drawn")
+
+
+def test_no_room_for_the_summary_fails_the_run_in_one_line(interrupted, capsys):
+    (interrupted / "summary.json.partial").symlink_to(FULL)
+    capsys.readouterr()
+    assert main(["run", "--resume", str(interrupted)]) == 1
+    told = capsys.readouterr()
+    assert "60 captured = 60 processed" in told.out
+    assert "summary.json: No space left on device; make room" in told.err.splitlines()[-1]
 
 
 def test_a_log_whose_reader_has_left_goes_on(monkeypatch, tmp_path):

@@ -35,7 +35,8 @@ def endpoints(request, tmp_path):
 
 @pytest.fixture
 def hub(context, endpoints):
-    hub = HubSocket(context, *endpoints)
+    first, telemetry = endpoints
+    hub = HubSocket(context, first, [telemetry], f"{first}-control")
     yield hub
     hub.close()
 

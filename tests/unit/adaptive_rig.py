@@ -16,7 +16,7 @@ EXITS, CLASSES = 4, 10
 def make_adapter(sources=("a",), settings=SETTINGS, calibration=None, always_full=()):
     table = shifting_table(800) if calibration is None else calibration
     return Adapter(
-        settings.controller(table),
+        lambda chosen: chosen.controller(table),
         settings,
         sources=list(sources),
         num_exits=EXITS,

@@ -130,6 +130,13 @@ def test_a_disk_that_cannot_be_written_is_said_once_and_stops_nothing(tmp_path, 
     ]
 
 
+def test_the_number_of_a_policy_finds_room_where_the_last_one_stood(folder):
+    (folder / f"{NUMBER}.partial").mkdir()  # nothing new can be written
+    rig = AdaptiveRig()
+    AdapterKeeper(rig.hub, folder, None).number(900)
+    assert (folder / NUMBER).read_text() == "900\n"
+
+
 def test_a_frozen_adapter_leaves_the_last_sound_state(folder, monkeypatch):
     sound = (folder / STATE).read_bytes()
     rig = AdaptiveRig()

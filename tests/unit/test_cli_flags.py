@@ -9,6 +9,10 @@ from pipeline.cli.main import build_parser, main
 FLAGS = {
     "run": ["config", "--source", "--out", "--resume", "--headless", "--set"],
     "demo": ["--seconds", "--out", "--set"],
+    "top": ["address", "--once"],
+    "control": ["words"],
+    "replay": ["run", "--speed"],
+    "report": ["run", "--out"],
     "validate": ["config"],
     "doctor": ["--model"],
     "schema": ["kind"],
@@ -25,7 +29,7 @@ FLAGS = {
     ],
     "train": [
         *["--arch", "--data", "--out", "--recipe", "--epochs", "--input-size", "--pretrained"],
-        *["--teacher", "--seed", "--data-root", "--quiet"],
+        *["--start", "--teacher", "--seed", "--data-root", "--quiet"],
     ],
     "calibrate": [
         *["--model", "--data", "--source", "--out", "--max-disagreement", "--macs-fraction"],

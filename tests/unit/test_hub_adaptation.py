@@ -7,7 +7,6 @@ from adaptive_rig import SETTINGS, AdaptiveRig, make_adapter
 from pipeline.errors import PeerError
 from pipeline.messages import Batch, BatchDone, PolicyBody, RegionResult
 from pipeline.stages.hub import Alarm, NewPolicy, Note, Send
-from pipeline.stages.hub import adapter as adapter_module
 from pipeline.stages.hub.coin import coin
 from pipeline.supervisor.recomputed import recompute
 
@@ -167,14 +166,6 @@ class TestPolicies:
         other.show("noise", 900)
         assert new_policies(other) == new_policies(rig)
         assert notes(other, "seen") == notes(rig, "seen")
-
-    def test_the_recording_is_bounded_and_says_where_it_ends(self, monkeypatch):
-        monkeypatch.setattr(adapter_module, "MAX_RECORDED_BYTES", 1000)
-        rig = AdaptiveRig()
-        rig.show("clean", 200)
-        kept = sum(len(note["regions"]) for note in notes(rig, "seen"))
-        assert 0 < kept <= 1000
-        assert len(notes(rig, "seen_end")) == 1
 
 
 class TestErrors:

@@ -10,7 +10,7 @@ from pipeline.messages import (
 )
 from pipeline.readers.base import ResumePoint
 from pipeline.results import EndRecord, RegionRecord
-from pipeline.stages.hub import Kill
+from pipeline.stages.hub import Alarm, Kill
 
 
 def test_every_line_fits_the_published_schema():
@@ -103,3 +103,41 @@ def test_a_sink_with_nothing_to_do_is_left_alone():
         rig.now += 1_000_000_000
         rig.step()
     assert [a for a in rig.others if isinstance(a, Kill)] == []
+
+
+def alarms(rig):
+    return [action.text for action in rig.others if isinstance(action, Alarm)]
+
+
+def test_a_sink_that_waits_for_room_is_an_alarm_once_and_is_not_killed():
+    rig = Rig(batch_deadline_ns=1_000_000_000)
+    rig.frame()
+    rig.step()
+    rig.answer()
+    rig.step()
+    assert rig.heard("sink/s#0", Records)
+    for _ in range(50):
+        rig.say("sink/s#0", SinkAck(-1, 0, 0, "results.jsonl: full"))
+        rig.now += 500_000_000
+        rig.step()
+    assert alarms(rig) == ["sink s: results.jsonl: full"]
+    assert not any(isinstance(action, Kill) for action in rig.others)
+    assert len(rig.hub.sinks["s"].unacked) == 1
+    rig.say("sink/s#0", SinkAck(0, 100))
+    assert not rig.hub.sinks["s"].unacked
+    rig.say("sink/s#0", SinkAck(0, 100, 0, "results.jsonl: full"))
+    rig.step()
+    assert len(alarms(rig)) == 2
+
+
+def test_what_a_sink_loses_in_trouble_is_counted_without_an_alarm_each_time():
+    rig = Rig()
+    for lost in range(1, 20):
+        rig.say("sink/s#0", SinkAck(-1, 0, lost, "lot.mp4: full"))
+        rig.step()
+    assert alarms(rig) == ["sink s: lot.mp4: full"]
+    assert rig.hub.sinks["s"].frames_lost == 19
+    rig.say("sink/s#0", SinkAck(-1, 0, 19))
+    rig.say("sink/s#0", SinkAck(-1, 0, 21))
+    rig.step()
+    assert alarms(rig)[1:] == ["sink s: 2 frames are lost"]

@@ -17,7 +17,7 @@ def load(*sinks, sources=("lot",)):
 
 def test_a_video_of_the_only_source_needs_no_word_more():
     (sink,) = settle_sinks(load({"type": "video"})).sinks
-    assert sink == VideoSinkConfig(source="lot", file="lot.mp4")
+    assert sink == VideoSinkConfig(source="lot", file="lot.mp4", max_mb=0)
 
 
 @pytest.mark.parametrize(

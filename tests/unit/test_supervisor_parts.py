@@ -14,8 +14,6 @@ from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.adaptation_snap import adaptation_off
 from pipeline.supervisor.plan import Adaptation
-from pipeline.supervisor.recomputed import read_telemetry
-from pipeline.supervisor.recording import TELEMETRY, Recording
 from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
 from pipeline.supervisor.run_log import RunLog, StageHandler
@@ -112,21 +110,6 @@ def test_figures_without_regions_are_unknown():
     assert statistics.macs_fraction is None
     assert statistics.recent_macs_fraction is None
     assert Ledger() == Ledger(captured=0, processed=0, dropped={}, in_flight=0)
-
-
-def test_a_recording_goes_on_behind_its_last_whole_record(tmp_path):
-    recording = Recording(tmp_path)
-    for number in range(3):
-        recording.note({"kind": "n", "number": number, "bytes": bytes(100)})
-    recording.close()
-    whole = (tmp_path / TELEMETRY).read_bytes()
-    for lost in (1, 50, len(whole) // 3 - 1):
-        (tmp_path / TELEMETRY).write_bytes(whole[:-lost])
-        again = Recording(tmp_path)
-        again.note({"kind": "n", "number": 9, "bytes": b""})
-        again.close()
-        numbers = [note["number"] for note in read_telemetry(tmp_path / TELEMETRY)]
-        assert numbers == [0, 1, 9]
 
 
 @pytest.mark.parametrize(("uri", "segment"), [("rtsp://cam/stream", 4), ("clip.mp4", 3)])

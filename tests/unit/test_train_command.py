@@ -115,6 +115,19 @@ def test_a_teacher_is_named_and_must_know_the_same_pictures(run, data, tmp_path)
         run("--teacher", tmp_path / "wise", source=tmp_path / "fewer")
 
 
+def test_training_starts_from_a_model_of_the_same_shape(run, data, tmp_path):
+    run("--epochs", "1")
+    (tmp_path / "model").rename(tmp_path / "first")
+    shutil.copytree(data / "train", tmp_path / "fewer" / "train")
+    shutil.rmtree(tmp_path / "fewer" / "train" / "red")
+    run("--epochs", "1", "--start", tmp_path / "first", source=tmp_path / "fewer")
+    assert "--start first" in read_info(tmp_path / "model").figures["conditions"]["command"]
+    (tmp_path / "wide.yaml").write_text(RECIPE.replace("stem: [4]", "stem: [6]"))
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(ModelError, match=r"weights of .*first: 'stages.* shape \[6, 3"):
+        run("--start", tmp_path / "first", recipe=tmp_path / "wide.yaml")
+
+
 def test_damaged_pictures_are_named(run, data, tmp_path, capsys):
     shutil.copytree(data, tmp_path / "copy")
     (tmp_path / "copy" / "train" / "red" / "x.png").write_bytes(b"hello")

@@ -3,6 +3,7 @@
 import av
 import numpy as np
 import pytest
+from file_limit import files_end_at
 
 from pipeline.config import VideoSinkConfig
 from pipeline.errors import ConfigError
@@ -10,6 +11,7 @@ from pipeline.frame_ring import RingWriter, ring_path
 from pipeline.readers import ArrayFrame
 from pipeline.sinks import Network, build_sink
 from pipeline.sinks.base import UNKNOWN_OFFSET
+from pipeline.sinks.video_file import kept_frames
 
 READER = "reader/lot#0"
 
@@ -42,8 +44,8 @@ def live(tmp_path):
     """Begin a life of the sink; given `offset`, what the hub knows of the lives before."""
     begun = []
 
-    def _live(offset=0):
-        sink = build_sink(VideoSinkConfig(source="lot", file="lot.mp4"), tmp_path)
+    def _live(offset=0, **options):
+        sink = build_sink(VideoSinkConfig(source="lot", file="lot.mp4", **options), tmp_path)
         sink.network = Network(num_exits=3, full_macs=100)
         sink.frames_folder = tmp_path
         assert sink.open(offset) == {}
@@ -157,3 +159,105 @@ def test_results_that_are_no_frames_are_passed_over(live, tmp_path):
     sink.write([{"source": "lot", "frame": 0, "region": 0}])
     sink.close()
     assert list(tmp_path.glob("*.mp4")) == []
+
+
+@pytest.fixture
+def noise(ring):
+    """Frames that take some 50 kB each, and so fill a part soon."""
+    rng = np.random.default_rng(0)
+
+    def _noise(*numbers):
+        found = []
+        for number in numbers:
+            pixels = rng.integers(0, 255, (48, 64, 3), np.uint8)
+            picture = ArrayFrame(number, number / 10, (64, 48), lambda pixels=pixels: pixels)
+            found.append(record(number, ring.put(picture)))
+        return found
+
+    return _noise
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """A megabyte is a thousand bytes here."""
+    monkeypatch.setattr("pipeline.sinks.video.MEGABYTE", 1_000)
+    monkeypatch.setattr("pipeline.sinks.video_parts._LEAST_PART_BYTES", 1)
+
+
+def test_the_oldest_parts_go_and_no_frame_of_theirs_is_counted_as_lost(
+    tmp_path, live, noise, small_parts
+):
+    limit = {"max_mb": 1_500, "quality": 1}
+    first = live(**limit)
+    first.write(noise(*range(60)))
+    offset = first.flush()
+    assert offset == 60
+    first.close()
+    left = sorted(tmp_path.glob("*.mp4"))
+    assert len(left) >= 2
+    assert not (tmp_path / "lot.mp4").exists()
+    size = sum(path.stat().st_size for path in left)
+    assert 500_000 < size < 2_000_000
+    kept = sum(len(times(path)) for path in left)
+    assert kept < 60
+
+    second = live(offset, **limit)
+    assert second.lost == 0
+    second.write(noise(*range(60, 80)))
+    assert second.flush() == 80
+    second.close()
+    newest = max(tmp_path.glob("*.mp4"), key=lambda path: path.stat().st_mtime_ns)
+    assert times(newest)[-1] > 0
+    assert live(80, **limit).lost == 0
+
+
+def test_without_a_limit_there_is_one_file_however_long(tmp_path, live, noise, small_parts):
+    sink = live(max_mb=0, quality=1)
+    sink.write(noise(*range(30)))
+    sink.close()
+    assert [path.name for path in tmp_path.glob("*.mp4")] == ["lot.mp4"]
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_a_full_disk_costs_counted_frames_until_there_is_room(tmp_path, live, noise, monkeypatch):
+    now = [1_000.0]
+    monkeypatch.setattr("pipeline.sinks.video.time.monotonic", lambda: now[0])
+    sink = live(quality=1)
+    given = noise(*range(60))
+    with files_end_at(1_500_000):
+        sink.write(given)
+        assert sink.trouble is not None
+        assert sink.trouble.startswith("lot.mp4: File too large; frames are not drawn until")
+    kept = kept_frames(tmp_path / "lot.mp4")
+    assert 0 < kept < 60
+    assert (sink.flush(), sink.lost) == (kept, 60 - kept)
+    sink.write(noise(60, 61))  # there is room, but it has not looked yet
+    assert (sink.flush(), sink.lost) == (kept, 62 - kept)
+    now[0] += 30.0
+    sink.write(noise(62, 63))
+    assert sink.trouble is None
+    assert (sink.flush(), sink.lost) == (kept + 2, 62 - kept)
+    sink.close()
+    assert len(times(tmp_path / "lot.part2.mp4")) == 2
+    assert live(kept + 2).lost == 0
+
+
+def test_a_disk_that_is_full_from_the_first_byte_leaves_no_empty_part(tmp_path, live, noise):
+    sink = live(quality=1)
+    given = noise(*range(20))
+    with files_end_at(10):
+        sink.write(given)
+        sink.close()
+    assert (sink.flush(), sink.lost) == (0, 20)
+    assert list(tmp_path.glob("*.mp4")) == []
+
+
+def test_a_disk_that_is_full_at_the_last_byte_is_counted_too(tmp_path, live, noise):
+    sink = live(quality=1)
+    sink.write(noise(*range(25)))
+    size = (tmp_path / "lot.mp4").stat().st_size
+    with files_end_at(size + 10):
+        sink.close()
+    kept = len(times(tmp_path / "lot.mp4"))
+    assert 0 < kept < 25
+    assert (sink.flush(), sink.lost) == (kept, 25 - kept)

@@ -179,6 +179,20 @@ def test_a_backbone_of_one_channel_reads_the_mean_of_three():
         with_exits(original, ["blocks.0"], input_size=SIZE, in_chans=4)
 
 
+def test_a_backbone_may_see_pictures_enlarged():
+    original = backbone().eval()
+    network = with_exits(original, ["blocks.0"], input_size=SIZE, enlarge=2)
+    x = pictures()
+    large = functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
+    with torch.inference_mode():
+        assert torch.equal(network(x)[-1], original(large))
+    assert network.input_size == SIZE
+    plain = with_exits(original, ["blocks.0"], input_size=SIZE)
+    assert count_macs(network).stages[0] == 4 * count_macs(plain).stages[0]
+    with pytest.raises(ModelError, match="enlarge: expected a whole number of at least 1, got 0"):
+        with_exits(original, ["blocks.0"], input_size=SIZE, enlarge=0)
+
+
 @pytest.mark.parametrize(
     ("at", "reason"),
     [

@@ -3,9 +3,11 @@
 from pipeline.stages.hub.actions import Action, Alarm, Kill, NewPolicy, Note, Send
 from pipeline.stages.hub.adapter import Adapter, AdapterSettings
 from pipeline.stages.hub.crew import Loss
+from pipeline.stages.hub.held import Held
 from pipeline.stages.hub.hub import Hub
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.source import SourceTrack
+from pipeline.stages.hub.truth import Truth
 from pipeline.stages.hub.worker import WorkerTrack
 
 __all__ = [
@@ -13,6 +15,7 @@ __all__ = [
     "Adapter",
     "AdapterSettings",
     "Alarm",
+    "Held",
     "Hub",
     "HubPlan",
     "Kill",
@@ -21,5 +24,6 @@ __all__ = [
     "Note",
     "Send",
     "SourceTrack",
+    "Truth",
     "WorkerTrack",
 ]

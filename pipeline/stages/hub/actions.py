@@ -43,6 +43,8 @@ class NewPolicy:
 
     version: int
     body: dict[str, Any]
+    by_hand: bool = False
+    """A person chose it, not the adapter."""
 
 
 Action = Send | Kill | Alarm | Note | NewPolicy

@@ -15,11 +15,10 @@ from dart_stream.exit_table import ExitTable
 from dart_stream.policies import Policy, with_always_full
 from pipeline.messages import RegionResult
 from pipeline.stages.hub.coin import coin
+from pipeline.stages.hub.held import Held
 from pipeline.stages.hub.seen import Seen
 
 STATE_VERSION: Final = 1
-MAX_RECORDED_BYTES: Final = 256 << 20
-"""Observations of some six million regions; what comes later is acted on and not recorded."""
 
 
 class AdapterSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -57,8 +56,8 @@ class Adapter:
     """A controller among sources, coins and errors.
 
     Args:
-        controller: fresh.
-        settings: that it was made with.
+        make: a fresh controller for such settings.
+        settings: that it begins with.
         sources: names, in the order of the configuration.
         num_exits: of the model.
         full_macs: of the plain network.
@@ -67,7 +66,7 @@ class Adapter:
 
     def __init__(
         self,
-        controller: DartController,
+        make: Callable[[AdapterSettings], DartController],
         settings: AdapterSettings,
         *,
         sources: Sequence[str],
@@ -82,16 +81,18 @@ class Adapter:
         """For the recording; taken by the hub."""
         self.words: list[str] = []
         """New alarms; taken by the hub."""
-        self._controller = controller
+        self.held: Held | None = None
+        """Set while a person holds the policy as it is."""
+        self._make = make
+        self._controller = make(settings)
         self._sources = list(sources)
         self._numbers = {name: number for number, name in enumerate(sources)}
         self._num_exits, self._full_macs = num_exits, full_macs
         self._segments: dict[str, int] = {}
         self._always_full = always_full
-        self._deployed = controller.policy
-        self._policy = with_always_full(controller.policy, always_full)
-        self._alarms_told = controller.num_alarms
-        self._recorded_bytes = 0
+        self._deployed = self._controller.policy
+        self._policy = with_always_full(self._deployed, always_full)
+        self._alarms_told = self._controller.num_alarms
 
     @property
     def policy(self) -> Policy:
@@ -101,7 +102,8 @@ class Adapter:
     @property
     def forces_full_depth(self) -> bool:
         """Every region is an audit."""
-        return self.failure is None and self._controller.forces_full_depth
+        watched = self.failure is None and self.held is None
+        return watched and self._controller.forces_full_depth
 
     @property
     def controller(self) -> DartController | None:
@@ -110,9 +112,11 @@ class Adapter:
 
     @property
     def probability(self) -> float:
-        """Of the coin of the next batch: 1 in a burst, 0 once the policy is frozen."""
+        """Of the coin of the next batch: 1 in a burst, 0 once an error has ended adaptation."""
         if self.failure is not None:
             return 0.0
+        if self.held is not None:
+            return self.settings.audit_rate
         return 1.0 if self._controller.forces_full_depth else self._controller.audit_probability
 
     def draws(self, source: str, frame: int, region: int, probability: float) -> bool:
@@ -137,7 +141,33 @@ class Adapter:
         """
         if self.failure is not None or not answers:
             return
+        if self.held is not None:
+            self.held.see(result for _, _, result in answers)
+            return
         self._protected(lambda: self._take(answers, probability, time_ms))
+
+    def hold(self, words: str) -> None:
+        """Keep the policy as it is, and learn nothing, until `release`; audits count anew."""
+        self.held = Held(words, self._controller.regions)
+        self.notes.append({"kind": "hold", "words": words})
+
+    def release(self, words: str) -> None:
+        """Go on: the world may be another one, so evidence begins anew."""
+        if self.held is not None:
+            self.held = None
+            self.notes.append({"kind": "reset", "source": None, "words": words})
+            self._protected(lambda: self._reset(words))
+
+    def retune(self, settings: AdapterSettings, words: str) -> None:
+        """Keep to other settings from here on; evidence begins anew.
+
+        Raises:
+            DataError: the calibration table cannot serve them; nothing has changed.
+        """
+        self._make(settings)
+        note = {"kind": "retune", "settings": msgspec.to_builtins(settings), "words": words}
+        self.notes.append(note)
+        self._protected(lambda: self._retune(settings, words))
 
     def replay(self, note: Mapping[str, Any]) -> None:
         """Do what a recorded note says was done. Other notes are passed over."""
@@ -145,6 +175,9 @@ class Adapter:
             self._protected(lambda: self._learn(Seen.from_note(dict(note))))
         elif note["kind"] == "reset":
             self._protected(lambda: self._reset(note["words"]))
+        elif note["kind"] == "retune":
+            settings = msgspec.convert(note["settings"], AdapterSettings)
+            self._protected(lambda: self._retune(settings, note["words"]))
 
     def to_state(self) -> dict[str, Any] | None:
         """All that `restore` needs, in plain values; None once the policy is frozen."""
@@ -159,14 +192,21 @@ class Adapter:
             "controller": states[0],
         }
 
-    def restore(self, state: Any) -> None:
+    def restore(self, state: Any, *, as_recorded: bool = False) -> None:
         """Go on where a state was taken.
+
+        Args:
+            state: of `to_state`.
+            as_recorded: take its settings too, which a person may have changed in the run.
 
         Raises:
             DataError: it is damaged, or of another model or configuration; nothing has changed.
         """
         if not isinstance(state, Mapping) or state.get("state_version") != STATE_VERSION:
             raise DataError(f"adapter state: expected one of version {STATE_VERSION}")
+        if as_recorded:
+            self.settings = msgspec.convert(state["settings"], AdapterSettings)
+            self._controller = self._make(self.settings)
         settings = msgspec.to_builtins(self.settings)
         if state.get("settings") != settings:
             raise DataError(
@@ -204,7 +244,7 @@ class Adapter:
             return
         rows = [(self._numbers[source], result) for source, _, result in answers]
         seen = Seen.of(rows, probability=probability, time_ms=time_ms, full_macs=self._full_macs)
-        self._record(seen)
+        self.notes.append(seen.to_note())
         self._learn(seen)
 
     def _is_break(self, source: str, segment: int) -> bool:
@@ -212,13 +252,6 @@ class Adapter:
         known = self._segments.setdefault(source, segment)
         self._segments[source] = max(known, segment)
         return segment > known
-
-    def _record(self, seen: Seen) -> None:
-        self._recorded_bytes += seen.size
-        if self._recorded_bytes <= MAX_RECORDED_BYTES:
-            self.notes.append(seen.to_note())
-        elif self._recorded_bytes - seen.size <= MAX_RECORDED_BYTES:
-            self.notes.append({"kind": "seen_end"})
 
     def _learn(self, seen: Seen) -> None:
         for observation in seen.observations(self._sources, self._num_exits):
@@ -228,6 +261,11 @@ class Adapter:
     def _reset(self, words: str) -> None:
         self._controller.reset(words)
         self._tell_alarms()
+
+    def _retune(self, settings: AdapterSettings, words: str) -> None:
+        self.settings, self._controller = settings, self._make(settings)
+        self._alarms_told = self._controller.num_alarms
+        self._reset(words)
 
     def _tell_alarms(self) -> None:
         controller = self._controller

@@ -4,6 +4,7 @@ Messages and a clock go in, actions come out. Everything that must stay consiste
 die at any moment is decided here, on one thread, so that it can be tested by calling functions.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from pipeline.errors import PeerError, StageError
@@ -39,6 +40,7 @@ from pipeline.stages.hub.records import Times, region_record
 from pipeline.stages.hub.sink import SinkTrack
 from pipeline.stages.hub.source import RegionTask, SourceTrack
 from pipeline.stages.hub.statistics import Answer, Statistics
+from pipeline.stages.hub.truth import Truth
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
 START_TOGETHER_NS = 5_000_000_000
@@ -77,6 +79,9 @@ class Hub:
         """Why children gave up; the run fails with these."""
         self._roles: dict[str, tuple[str, str]] = {}
         self._actions: list[Action] = []
+        self.truth = Truth()
+        self.is_paused = False
+        """No new frames are asked for; what was accepted is finished."""
         self._is_stopping = False
         self._waiting_since_ns: int | None = None
         """When frames could first have been asked for, but for a source not heard of."""
@@ -142,6 +147,13 @@ class Hub:
         for source in self.sources.values():
             if source.reader is not None:
                 self._send(source.reader, Stop())
+
+    def steer(self, step: Callable[[Policies], list[Action]]) -> None:
+        """Change what decides; workers hear of it before their next batch."""
+        before = self.policies.in_force
+        self._actions += step(self.policies)
+        if self.policies.in_force is not before:
+            self._actions += self._crew.announce()
 
     def receive(self, peer: str, message: ChildMessage, blob: bytes, now_ns: int) -> None:
         """Take a child's message.
@@ -271,10 +283,7 @@ class Hub:
         for number, (task, result) in enumerate(zip(batch.tasks, message.results, strict=True)):
             given = of_full_depth(result) if number in full else result
             self._answered(task, given, batch, message.infer_ms, now_ns)
-        before = self.policies.in_force
-        self._actions += self.policies.learn(batch, message)
-        if self.policies.in_force is not before:
-            self._actions += self._crew.announce()
+        self.steer(lambda policies: policies.learn(batch, message))
 
     def _answered(
         self,
@@ -296,6 +305,7 @@ class Hub:
             times=Times(queue_ms, infer_ms, total_ms),
         )
         frame.missing -= 1
+        self.truth.remember((frame.source, frame.header.frame, task.number), result)
         self.statistics.add(Answer(result.exit, result.difficulty, result.macs, total_ms))
         source = self.sources[frame.source]
         source.left_at(result.exit)
@@ -328,7 +338,7 @@ class Hub:
     # --- steps ------------------------------------------------------------------------------------
 
     def _grant_credits(self, now_ns: int) -> None:
-        if self._outlet.is_full:
+        if self._outlet.is_full or self.is_paused:
             return
         if not self._crew.is_ready:
             # Frames would only grow old here; a camera's are dropped where they cost nothing.

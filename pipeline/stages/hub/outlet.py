@@ -63,6 +63,11 @@ class Outlet:
                 reader, slot = record["picture"]
                 self._sources[record["source"]].drawn((reader, slot))
         more = sink.has_lost(message.lost)
+        if isinstance(message, SinkAck) and message.trouble != sink.trouble:
+            sink.trouble = message.trouble
+            return [] if sink.trouble is None else [Alarm(f"sink {name}: {sink.trouble}")]
+        if sink.trouble is not None:
+            return []  # said once; what it costs is counted
         return [Alarm(f"sink {name}: {more} frames are lost")] if more else []
 
     def release(self) -> None:

@@ -7,13 +7,16 @@ from typing import Any, Final
 
 import msgspec
 
+from pipeline.errors import CommandError
 from pipeline.messages import BatchDone, RegionResult
 from pipeline.stages.hub.actions import Action, Alarm, NewPolicy, Note
-from pipeline.stages.hub.adapter import Adapter
+from pipeline.stages.hub.adapter import Adapter, AdapterSettings
 from pipeline.stages.hub.source import RegionTask
 from pipeline.stages.hub.worker import Dispatched
 
 VERSIONS_KEPT: Final = 1_000
+BODIES_KEPT: Final = 100
+"""Changes that can be rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Policies:
         self.adapter = adapter
         self.versions: deque[int] = deque([begin.version], maxlen=VERSIONS_KEPT)
         """Those in force so far, the last ones."""
+        self._earlier: deque[PolicyInForce] = deque(maxlen=BODIES_KEPT)
         self._adapted = None if adapter is None else adapter.policy
         self._always_full = always_full
 
@@ -84,6 +88,8 @@ class Policies:
         adapter = self.adapter
         if adapter is None:
             return []
+        if adapter.held is not None and batch.policy_version != self.in_force.version:
+            return []  # answers of another policy say nothing about the one that is held
         full = self.full(batch.tasks)
         answered = enumerate(zip(batch.tasks, message.results, strict=True))
         adapter.take(
@@ -95,15 +101,83 @@ class Policies:
             probability=batch.probability,
             time_ms=message.infer_ms / len(batch.tasks),
         )
+        return self._follow(adapter)
+
+    def hold(self, words: str) -> list[Action]:
+        """Freeze adaptation; returns what follows from it.
+
+        Raises:
+            CommandError: nothing adapts here, or not any more.
+        """
+        adapter = self._steerable()
+        if adapter.held is None:
+            adapter.hold(words)
+        return self._follow(adapter)
+
+    def release(self, words: str) -> list[Action]:
+        """Let adaptation go on, from no evidence; returns what follows from it.
+
+        Raises:
+            CommandError: as `hold`.
+        """
+        adapter = self._steerable()
+        adapter.release(words)
+        actions = self._follow(adapter)
+        if adapter.policy.to_dict() != self.in_force.body:  # an earlier one is in force
+            actions.append(self._change(adapter.policy.to_dict(), by_hand=True))
+        return actions
+
+    def roll_back(self, words: str) -> list[Action]:
+        """Put the policy before the last change in force again and hold it.
+
+        Raises:
+            CommandError: as `hold`; or there was no other policy yet.
+        """
+        adapter = self._steerable()
+        if not self._earlier:
+            raise CommandError("rollback: expected an earlier policy, but this is the first one")
+        adapter.hold(words)
+        actions = self._follow(adapter)
+        version, body = self.in_force.version + 1, self._earlier.pop().body
+        self._number(PolicyInForce(version, body))
+        return [*actions, NewPolicy(version, body, by_hand=True)]
+
+    def retune(self, settings: AdapterSettings, words: str) -> list[Action]:
+        """Adapt by other settings from here on; returns what follows from it.
+
+        Raises:
+            DataError: the calibration table cannot serve them.
+            CommandError: as `hold`.
+        """
+        adapter = self._steerable()
+        adapter.retune(settings, words)
+        return self._follow(adapter)
+
+    def _steerable(self) -> Adapter:
+        if self.adapter is None:
+            raise CommandError("expected a run that adapts; this one keeps its policy")
+        if self.adapter.failure is not None:
+            raise CommandError(f"adaptation has ended: {self.adapter.failure}")
+        return self.adapter
+
+    def _follow(self, adapter: Adapter) -> list[Action]:
+        """Take what the adapter has to say, and its policy if it is another one."""
         actions: list[Action] = [Note(body) for body in adapter.notes]
         actions += [Alarm(words) for words in adapter.words]
         adapter.notes, adapter.words = [], []
-        if adapter.policy is not self._adapted:
+        if adapter.policy is not self._adapted and adapter.held is None:
             self._adapted = adapter.policy
-            self.in_force = PolicyInForce(self.in_force.version + 1, adapter.policy.to_dict())
-            self.versions.append(self.in_force.version)
-            actions.append(NewPolicy(self.in_force.version, self.in_force.body))
+            actions.append(self._change(adapter.policy.to_dict()))
         return actions
+
+    def _change(self, body: dict[str, Any], *, by_hand: bool = False) -> NewPolicy:
+        self._earlier.append(self.in_force)
+        self._number(PolicyInForce(self.in_force.version + 1, body))
+        return NewPolicy(self.in_force.version, body, by_hand)
+
+    def _number(self, policy: PolicyInForce) -> None:
+        self.in_force = policy
+        self.versions.append(policy.version)
 
 
 def of_full_depth(result: RegionResult) -> RegionResult:

@@ -126,11 +126,6 @@ class Seen:
                 self.time_ms,
             )
 
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return len(self.regions) + len(self.audit_label_ids) + len(self.audit_confidences)
-
     def to_note(self) -> dict[str, Any]:
         """What the recording keeps."""
         return {

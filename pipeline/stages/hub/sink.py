@@ -48,6 +48,8 @@ class SinkTrack:
     """Frames that were handed to it and are not in what it wrote."""
     lost_now: int = 0
     """Of these, what this incarnation has told."""
+    trouble: str | None = None
+    """Why it waits, or loses what it is given; None if all is well."""
     close_wanted: bool = False
     close_sent: bool = False
     closed: bool = False
@@ -71,6 +73,7 @@ class SinkTrack:
         """A new incarnation; `held` is the last key it has per source."""
         self.identity, self.num_sent, self.close_sent = identity, 0, False
         self.lost_now = 0
+        self.trouble = None
         self.ends.clear()
         self.fed_ns = -_FEED_INTERVAL_NS
         # It looked only behind `offset`; what an earlier incarnation held, it holds too.

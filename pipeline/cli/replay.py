@@ -1,0 +1,104 @@
+"""`dart-stream replay`: a recorded run, as it was seen."""
+
+import argparse
+import json
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from pipeline.errors import ConfigError
+from pipeline.recording import RecordedRun
+from pipeline.snapshot import Snapshot
+from pipeline.supervisor.recording import SUMMARY
+from pipeline.ui.lines import one_line, summary_table
+from pipeline.ui.live import LiveScreen
+from pipeline.ui.player import Player, play
+
+HELP = "show a recorded run again"
+
+_LINE_INTERVAL_S: Final = 5.0
+"""Of the recording; as `run` does by default."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of `replay`."""
+    parser.add_argument("run", metavar="DIR", type=Path, help="folder of a run")
+    parser.add_argument(
+        "--speed", metavar="X", type=float, default=1.0, help="times its own pace (default: 1)"
+    )
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Play to the end; Ctrl-C leaves.
+
+    Raises:
+        ConfigError: The folder holds no recording, or a flag is wrong.
+    """
+    if not (math.isfinite(args.speed) and args.speed > 0):
+        raise ConfigError(f"--speed: expected a number above 0, got {args.speed:g}")
+    recorded = RecordedRun(args.run)
+    player = Player(recorded.snapshots(), args.speed)
+    if player.is_over:
+        why = "; ".join(recorded.complaints) or "it ended before the first was taken"
+        raise ConfigError(f"{args.run}: expected snapshots of a run, found none: {why}")
+    console = Console()
+    if console.is_terminal:
+        _on_screen(player, console, args.run, args.speed)
+    else:
+        _as_lines(player)
+    _print_summary(args.run, console)
+    for words in recorded.complaints:
+        print(f"dart-stream: {words}; shown as far as it goes", file=sys.stderr)  # noqa: T201
+    return 0
+
+
+def _on_screen(player: Player, console: Console, run: Path, speed: float) -> None:
+    with LiveScreen(console) as screen:
+
+        def show(due: list[Snapshot]) -> None:
+            *passed, last = due
+            for snapshot in passed:
+                screen.remember(snapshot)
+            screen.show(msgspec.structs.replace(last, log=_words(last, run, speed)))
+
+        play(player, show, time.sleep, time.monotonic)
+
+
+def _as_lines(player: Player) -> None:
+    next_at_s = -math.inf
+    last: Snapshot | None = None
+
+    def show(due: list[Snapshot]) -> None:
+        nonlocal next_at_s, last
+        for snapshot in due:
+            last = snapshot
+            if snapshot.time_s >= next_at_s:
+                next_at_s = snapshot.time_s + _LINE_INTERVAL_S
+                last = None
+                print(one_line(snapshot), flush=True)  # noqa: T201  # the monitor without a terminal
+
+    play(player, show, time.sleep, time.monotonic)
+    if last is not None:
+        print(one_line(last), flush=True)  # noqa: T201  # likewise
+
+
+def _words(snapshot: Snapshot, run: Path, speed: float) -> list[str]:
+    """Where the live monitor has the log, which is a file of its own."""
+    moment = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(snapshot.time_s))
+    return [f"replay of {run}, {speed:g} times its pace: {moment}; the log is in run.log"]
+
+
+def _print_summary(run: Path, console: Console) -> None:
+    try:
+        summary = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        console.print(f"no {SUMMARY}: the run was killed, or is still going on")
+    except ValueError as error:
+        console.print(f"{SUMMARY} cannot be read: {error}", markup=False)
+    else:
+        console.print(summary_table(summary))

@@ -1,0 +1,49 @@
+"""The files of a recording: `telemetry.mpk` grows, older segments carry a number."""
+
+import re
+from pathlib import Path
+from typing import Final
+
+TELEMETRY: Final = "telemetry.mpk"
+_OLDER: Final = re.compile(r"telemetry\.(\d{6,})\.mpk")
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """Every segment that is there, oldest first."""
+    current = folder / TELEMETRY
+    return [*_older(folder), *([current] if current.exists() else [])]
+
+
+def set_aside(folder: Path) -> Path:
+    """Give the segment that grows a number, so that a new one can begin; returns its new path."""
+    path = folder / f"telemetry.{next_number(folder):06}.mpk"
+    (folder / TELEMETRY).rename(path)
+    return path
+
+
+def next_number(folder: Path) -> int:
+    """Of the segment that grows, once it is set aside; the first is 1."""
+    older = _older(folder)
+    return 1 + (_number(older[-1]) if older else 0)
+
+
+def remove_oldest(folder: Path, max_bytes: int) -> None:
+    """Remove segments that are set aside, oldest first, until the rest fits; the newest stays."""
+    sizes = {path: path.stat().st_size for path in _older(folder)}
+    total = sum(sizes.values())
+    for path in list(sizes)[:-1]:
+        if total <= max_bytes:
+            return
+        path.unlink()
+        total -= sizes[path]
+
+
+def _older(folder: Path) -> list[Path]:
+    found = [path for path in folder.glob("telemetry.*.mpk") if _OLDER.fullmatch(path.name)]
+    return sorted(found, key=_number)
+
+
+def _number(path: Path) -> int:
+    match = _OLDER.fullmatch(path.name)
+    assert match is not None, "only segments that are set aside have one"
+    return int(match[1])

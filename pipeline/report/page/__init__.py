@@ -1,0 +1,1 @@
+"""The page of a run: charts over time, tables, no script."""

@@ -1,0 +1,139 @@
+"""What a recording tells of a run, gathered in one pass."""
+
+import json
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pipeline.errors import ConfigError
+from pipeline.recording import RecordedRun
+from pipeline.recording.reader import Record, to_snapshot
+from pipeline.report.course import Course
+from pipeline.snapshot import Snapshot
+
+_MOST_ALARMS: Final = 500
+_MOST_POLICIES: Final = 500
+_TELL_EVERY: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmNote:
+    """An alarm, at the first snapshot that knows it (Unix time)."""
+
+    time_s: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyNote:
+    """A policy, and when it came into force (Unix time)."""
+
+    time_s: float
+    version: int
+    body: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Story:
+    """A run.
+
+    Attributes:
+        folder: of the run.
+        course: figures over time.
+        last: the last snapshot.
+        summary: `summary.json`; None if the run was killed or still goes on.
+        config: `config.resolved.yaml` as it is written; None if it is gone.
+        alarms: the last ones, in order.
+        num_alarms: of the whole recording.
+        policies: the last ones, in order.
+        num_policies: of the whole recording.
+        about: host and versions, as the recording has them; empty in older ones.
+        lost_records: that a full disk cost.
+        complaints: what of the recording could not be read, a line each.
+    """
+
+    folder: Path
+    course: Course = field(default_factory=Course)
+    last: Snapshot | None = None
+    summary: dict[str, Any] | None = None
+    config: str | None = None
+    alarms: deque[AlarmNote] = field(default_factory=lambda: deque(maxlen=_MOST_ALARMS))
+    num_alarms: int = 0
+    policies: deque[PolicyNote] = field(default_factory=lambda: deque(maxlen=_MOST_POLICIES))
+    num_policies: int = 0
+    about: Record = field(default_factory=dict)
+    lost_records: int = 0
+    complaints: list[str] = field(default_factory=list)
+
+    def take(self, record: Record) -> None:
+        """Take the next record."""
+        match record["kind"]:
+            case "snapshot":
+                self._take_snapshot(to_snapshot(record))
+            case "policy":
+                self._take_policy(record)
+            case "segment":
+                self.about = record
+            case "gap":
+                self.lost_records += int(record["records"])
+
+    def _take_snapshot(self, snapshot: Snapshot | None) -> None:
+        if snapshot is None:
+            return
+        known = 0 if self.last is None else self.last.num_alarms
+        if snapshot.num_alarms < known:
+            known = 0  # a part of the run that was resumed counts anew
+        new = min(snapshot.num_alarms - known, len(snapshot.alarms))
+        self.num_alarms += snapshot.num_alarms - known
+        for words in snapshot.alarms[len(snapshot.alarms) - new :]:
+            self.alarms.append(AlarmNote(snapshot.time_s, words))
+        self.course.add(snapshot)
+        self.last = snapshot
+
+    def _take_policy(self, record: Record) -> None:
+        """Each segment begins with the policy in force, which is no news."""
+        if not self.policies or self.policies[-1].version != record["version"]:
+            self.policies.append(PolicyNote(record["time_s"], record["version"], record["body"]))
+            self.num_policies += 1
+
+
+def gather(
+    run: RecordedRun, folder: Path, *, files: tuple[str, str], on_bytes: Callable[[int], object]
+) -> Story:
+    """Read all that a run has left.
+
+    Args:
+        run: Its recording.
+        folder: Of the run.
+        files: Names of the files with its figures and its configuration.
+        on_bytes: Is told now and then how many bytes of the recording are read.
+
+    Raises:
+        ConfigError: The recording holds no snapshot.
+    """
+    story = Story(folder)
+    for number, record in enumerate(run.records()):
+        story.take(record)
+        if number % _TELL_EVERY == 0:
+            on_bytes(run.bytes_read)
+    if story.last is None:
+        why = "; ".join(run.complaints) or "it ended before the first was taken"
+        raise ConfigError(f"{folder}: expected snapshots of a run, found none: {why}")
+    story.complaints = list(run.complaints)
+    summary, config = (folder / name for name in files)
+    story.config = _text(config)
+    figures = _text(summary)
+    try:
+        story.summary = None if figures is None else json.loads(figures)
+    except ValueError as error:
+        story.complaints.append(f"{summary}: {error}")
+    return story
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

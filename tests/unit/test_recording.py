@@ -1,0 +1,222 @@
+"""The recording of a run: segments, their limit, damage, and a disk without room."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+from file_limit import files_end_at
+from sample_snapshot import sample_snapshot
+
+from pipeline.errors import ConfigError
+from pipeline.recording import TELEMETRY, RecordedRun, Recording
+from pipeline.recording.writer import RETRY_S, SEGMENTS
+
+RECORD = {"kind": "n", "bytes": bytes(1_000)}
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Begin a recording whose head counts how often it was asked for."""
+    open_ones = []
+
+    def _begin(max_bytes=None):
+        heads = iter(range(1_000_000))
+        recording = Recording(
+            tmp_path,
+            head=lambda: [{"kind": "head", "number": next(heads)}],
+            max_bytes=max_bytes,
+        )
+        recording.begin()
+        open_ones.append(recording)
+        return recording
+
+    yield _begin
+    for recording in open_ones:
+        with contextlib.suppress(OSError):  # the test has closed it
+            recording.close()
+
+
+def read(folder):
+    run = RecordedRun(folder)
+    return SimpleNamespace(records=list(run.records()), complaints=run.complaints, run=run)
+
+
+def numbers(folder):
+    return [record["number"] for record in read(folder).records if record["kind"] == "n"]
+
+
+def size(folder):
+    return sum(path.stat().st_size for path in folder.glob("telemetry*.mpk"))
+
+
+def test_a_recording_goes_on_behind_its_last_whole_record(tmp_path, begin):
+    recording = begin()
+    for number in range(3):
+        recording.note({**RECORD, "number": number})
+    recording.close()
+    whole = (tmp_path / TELEMETRY).read_bytes()
+    for lost in (1, 50, 1_000):
+        (tmp_path / TELEMETRY).write_bytes(whole[:-lost])
+        again = begin()
+        again.note({**RECORD, "number": 9})
+        again.close()
+        assert numbers(tmp_path) == [0, 1, 9]
+        assert read(tmp_path).complaints == []
+
+
+def test_segments_keep_the_limit_and_the_newest_records(tmp_path, begin):
+    limit = 80_000
+    recording = begin(limit)
+    for number in range(400):
+        recording.note({**RECORD, "number": number})
+        recording.settle(0.0)
+        assert size(tmp_path) <= limit + 2_000
+    recording.close()
+    kept = numbers(tmp_path)
+    assert kept == list(range(kept[0], 400))
+    assert len(kept) >= limit / 1_000 * (SEGMENTS - 2) / SEGMENTS
+    assert len(read(tmp_path).run.paths) >= SEGMENTS - 1
+
+
+def test_every_segment_begins_with_a_head_of_its_own_moment(tmp_path, begin):
+    recording = begin(80_000)
+    for number in range(400):
+        recording.note({**RECORD, "number": number})
+        recording.settle(0.0)
+    recording.close()
+    heads = []
+    for path in RecordedRun(tmp_path).paths:
+        alone = tmp_path / path.stem
+        alone.mkdir()
+        path.rename(alone / TELEMETRY)
+        first = read(alone).records[0]
+        assert first["kind"] == "head"
+        heads.append(first["number"])
+    assert heads == list(range(heads[0], heads[0] + len(heads)))
+    assert heads[0] > 0
+
+
+def test_a_long_head_does_not_fill_the_recording_with_heads(tmp_path):
+    recording = Recording(
+        tmp_path, head=lambda: [{"kind": "head", "state": bytes(20_000)}], max_bytes=80_000
+    )
+    recording.begin()
+    for number in range(300):
+        recording.note({**RECORD, "number": number})
+        recording.settle(0.0)
+    recording.close()
+    assert size(tmp_path) < 3 * 80_000
+    kept = numbers(tmp_path)
+    assert kept[-1] == 299
+    assert len(kept) >= 60
+
+
+def test_a_segment_that_is_damaged_is_set_aside_and_a_new_one_begins(tmp_path, begin):
+    recording = begin()
+    for number in range(10):
+        recording.note({**RECORD, "number": number})
+    recording.close()
+    data = bytearray((tmp_path / TELEMETRY).read_bytes())
+    data[5_000:6_200] = b"\xc1" * 1_200  # the one byte that MessagePack never uses
+    (tmp_path / TELEMETRY).write_bytes(data)
+    again = begin()
+    again.note({**RECORD, "number": 10})
+    again.close()
+    found = read(tmp_path)
+    kept = [record["number"] for record in found.records if record["kind"] == "n"]
+    assert kept[-1] == 10
+    assert kept[:-1] == list(range(len(kept) - 1))
+    assert 2 <= len(kept) <= 6
+    assert len(found.complaints) == 1
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"\xc1", b"hello", b"\x80", b"\x93\x01\x02\x03", b"\xc7\x0c\xff" + bytes(12)]
+)
+def test_garbage_ends_a_segment_in_words(tmp_path, begin, garbage):
+    recording = begin()
+    recording.note({**RECORD, "number": 0})
+    recording.close()
+    with (tmp_path / TELEMETRY).open("ab") as stream:
+        stream.write(garbage)
+    found = read(tmp_path)
+    assert [record["kind"] for record in found.records] == ["head", "n"]
+    (words,) = found.complaints
+    assert f"{TELEMETRY}: damaged behind byte 1,0" in words
+
+
+def test_half_a_record_at_the_end_is_told_from_damage(tmp_path, begin):
+    recording = begin()
+    recording.note({**RECORD, "number": 0})
+    recording.close()
+    path = tmp_path / TELEMETRY
+    path.write_bytes(path.read_bytes()[:-900])
+    found = read(tmp_path)
+    assert [record["kind"] for record in found.records] == ["head"]
+    assert "bytes are no whole record" in found.complaints[0]
+
+
+def test_a_folder_without_a_recording_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=f"{tmp_path} holds no telemetry.mpk"):
+        RecordedRun(tmp_path)
+
+
+def test_a_snapshot_comes_back_without_the_log(tmp_path, begin):
+    recording = begin()
+    recording.snapshot(sample_snapshot(regions=7, log=["a line"]))
+    recording.note({"kind": "snapshot", "snapshot": {"of": "another version"}})
+    recording.close()
+    run = RecordedRun(tmp_path)
+    assert list(run.snapshots()) == [sample_snapshot(regions=7)]
+    assert run.complaints == ["1 snapshots are of another version and were left out"]
+
+
+def test_no_room_costs_whole_records_which_are_counted_until_there_is_room(tmp_path, begin):
+    recording = begin()
+    for number in range(5):
+        recording.note({**RECORD, "number": number})
+    recording.settle(0.0)
+    with files_end_at(size(tmp_path) + 20):
+        for number in range(5, 10):
+            recording.note({**RECORD, "number": number})
+            recording.settle(1.0)
+        assert recording.lost == 5
+        (words,) = recording.take_words()
+        assert words.startswith(f"{TELEMETRY}: File too large; nothing is recorded until")
+        recording.settle(1.0 + RETRY_S)  # still full: nothing more is said
+        assert recording.take_words() == []
+    recording.note({**RECORD, "number": 10})  # room, but nobody has looked yet
+    recording.settle(2.0 + RETRY_S)
+    assert recording.lost == 6
+    recording.settle(1.0 + 2 * RETRY_S + 2.0)
+    recording.note({**RECORD, "number": 11})
+    recording.close()
+    found = read(tmp_path)
+    kinds = [record["kind"] for record in found.records]
+    assert kinds == ["head", *["n"] * 5, "gap", "head", "n"]
+    assert found.records[-3]["records"] == 6
+    assert found.complaints == []
+
+
+def test_a_second_lack_of_room_is_news_again(begin):
+    recording = begin()
+    for outage in range(2):
+        with files_end_at(500):
+            recording.note(RECORD)
+            recording.settle(0.0)
+        assert len(recording.take_words()) == 1
+        recording.settle(1.0)
+        recording.settle(1.0 + RETRY_S)
+        assert recording.lost == outage + 1
+
+
+def test_a_recording_that_a_person_removed_to_make_room_begins_again(tmp_path, begin):
+    recording = begin()
+    with files_end_at(500):
+        recording.note(RECORD)
+        recording.settle(0.0)
+    (tmp_path / TELEMETRY).unlink()
+    recording.settle(1.0)
+    recording.settle(1.0 + RETRY_S)
+    recording.close()
+    assert [record["kind"] for record in read(tmp_path).records] == ["gap", "head"]
