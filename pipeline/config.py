@@ -43,6 +43,15 @@ class CustomRegions(Config, frozen=True, kw_only=True, tag="custom"):
 RegionsConfig = FrameRegions | ZoneRegions | CustomRegions
 
 
+class ReconnectConfig(Config, frozen=True, kw_only=True):
+    """How long to wait before a live source is opened again; it is tried for ever."""
+
+    first: Seconds = 1.0
+    """Seconds after a connection that had held; each further try waits twice as long."""
+    cap: Seconds = 30.0
+    """Seconds, at most."""
+
+
 class SourceConfig(Config, frozen=True, kw_only=True):
     """One camera or file."""
 
@@ -64,7 +73,20 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     """What happens to frames that the pipeline cannot take yet. Default: `block` for files,
     `latest` for live sources."""
     max_age: Seconds | None = None
-    """Seconds after which a waiting frame of a live source is dropped."""
+    """Seconds after which a frame of a live source that still waits, in the reader or in the hub,
+    is dropped."""
+    live: bool | None = None
+    """Whether an http(s):// URL is a camera. Default: unless it ends like a video file."""
+    transport: Literal["tcp", "udp"] = "tcp"
+    """Of the pictures of rtsp://; rtsps:// always takes tcp."""
+    open_timeout: Seconds = 10.0
+    """Seconds to connect to a network camera, and as many to learn what it sends."""
+    stall_after: Seconds = 10.0
+    """Seconds without a picture after which a network camera is opened again."""
+    reconnect: ReconnectConfig = ReconnectConfig()
+    hwaccel: str = "off"
+    """What decodes a network camera: `off` (software), `auto` (hardware if there is any) or a kind
+    of device, such as cuda; software where that has none. The log says what is used."""
     perturb: str | None = None
     """A scripted shift, in regions: `clean:4000,gaussian_noise@3:4000`."""
     always_full: bool = False
@@ -202,8 +224,8 @@ class RuntimeConfig(Config, frozen=True, kw_only=True):
     """Regions in one batch at most."""
     credits: Annotated[int, Meta(ge=1, le=1024)] | None = None
     """Frames one source may have in the pipeline. Default: 8 for cameras and all that plays in real
-    time or drops, which keeps frames fresh; up to 128 for files that wait, which makes
-    larger batches."""
+    time or drops, which keeps frames fresh, and as few as 2 for `latest` while answers come slowly;
+    up to 128 for files that wait, which makes larger batches."""
     batch_deadline_s: Seconds = 30.0
     """A batch that takes longer gets its worker killed."""
     start_timeout_s: Seconds = 120.0

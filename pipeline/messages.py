@@ -31,6 +31,23 @@ class Counters(msgspec.Struct, frozen=True, array_like=True):
     corrupt: int = 0
 
 
+class LinkAccount(msgspec.Struct, frozen=True, array_like=True):
+    """A live source's connection, cumulative over the whole run like `Counters`.
+
+    A gap is open as long as there are more gaps than reconnects.
+    """
+
+    gaps: int = 0
+    """Stretches without pictures: connections that were lost after they had given some."""
+    reconnects: int = 0
+    """Gaps that have ended."""
+    gap_s: float = 0.0
+    """Seconds of all that have ended, from the last picture to the next one."""
+    longest_gap_s: float = 0.0
+    clock_jumps: int = 0
+    """How often the camera's timestamps have jumped while it was connected."""
+
+
 class RegionHeader(msgspec.Struct, frozen=True, array_like=True):
     """A region as it travels; its crop is in the blob, in the same order."""
 
@@ -89,6 +106,11 @@ class ReaderStatus(Message, frozen=True):
     state: str
     waiting: int
     """Frames held for want of a credit."""
+    link: LinkAccount = LinkAccount()
+    trouble: str | None = None
+    """Why a live source gives no pictures; `state` is then "reconnecting"."""
+    stuck_s: float = 0.0
+    """How long the decoder of a live source has not come back from one call."""
 
 
 class SourceEnded(Message, frozen=True):
@@ -98,6 +120,7 @@ class SourceEnded(Message, frozen=True):
     reason: str
     counters: Counters
     ok: bool = True
+    link: LinkAccount = LinkAccount()
 
 
 class RegionResult(msgspec.Struct, frozen=True, array_like=True):

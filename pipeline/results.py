@@ -31,7 +31,11 @@ class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frame: int
     region: int
     zone: str | None
+    segment: int
+    """Number of the unbroken stretch: grows when a camera was opened again, when its pictures have
+    changed their size, and with each file of several."""
     pts_s: float
+    """Seconds of source time; never falls. What passed in a gap is in it."""
     captured_at: str
     """RFC 3339, UTC."""
     box: tuple[float, float, float, float]
@@ -52,6 +56,19 @@ class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     latency_ms: Latency
 
 
+class LinkFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A live source's connection; a gap has ended in a reconnect, but for one at the very end."""
+
+    reconnects: int
+    gaps: int
+    """Stretches without pictures; the record after one has the next `segment`."""
+    gap_s: float
+    """Seconds of all that have ended."""
+    longest_gap_s: float
+    clock_jumps: int
+    """How often the camera's timestamps have jumped; `pts_s` goes on without the jumps."""
+
+
 class EndRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Last line of a source."""
 
@@ -61,3 +78,5 @@ class EndRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: str
     frames: dict[str, Any]
     """captured, processed, dropped by reason, in_flight, skipped, corrupt."""
+    link: LinkFigures | None
+    """Null for a source that is not live."""

@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from pipeline.results import LinkFigures
+
 
 class FrameCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """captured = processed + all dropped + in_flight; skipped and corrupt stand outside."""
@@ -33,6 +35,8 @@ class SourceSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     regions: int
     fps: float | None
     exits: list[float] | None
+    link: LinkFigures | None
+    """Null for a source that is not live."""
 
 
 class WorkerSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -52,6 +52,8 @@ class SourceSnap(Snap, frozen=True, kw_only=True):
     ledger: Ledger
     exits: list[float]
     """Share per exit over the recent window."""
+    reconnects: int = 0
+    """How often a live source has come back."""
     phase: str | None = None
     """Scripted shift in force, if any."""
 

@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from pipeline.config import ModelConfig, SinkConfig, SourceConfig
-from pipeline.messages import Counters
+from pipeline.messages import Counters, LinkAccount
 from pipeline.sinks.base import Network
 
 
@@ -46,6 +46,10 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     """The account at the resume point."""
     segment: int = 0
     """Number of the first unbroken stretch."""
+    resume_mono_ns: int | None = None
+    """When the last accepted frame was captured, on the monotonic clock; None if not known."""
+    link: LinkAccount = LinkAccount()
+    """The account of a live source's connection so far."""
 
 
 class RemoteReaderSpec(Spec, frozen=True, kw_only=True):

@@ -73,7 +73,8 @@ class Reader(ABC):
     """
 
     live: bool = False
-    """A live source goes on while nobody reads; a file waits."""
+    """A live source goes on while nobody reads; a file waits. When its `frames` ends for any other
+    reason than `complete`, it is closed and `frames` is called again, for ever."""
     has_one_size: bool = True
     """Pictures of another size show that the camera was changed."""
 
@@ -86,6 +87,10 @@ class Reader(ABC):
         """Frames left out so far; unlike `Frame.skipped` also those after the last frame."""
         self.corrupt = 0
         """Packets or pictures that could not be decoded so far, since the resume point if given."""
+        self.clock_jumps = 0
+        """How often a camera's timestamps have jumped since `frames` began."""
+        self.description = ""
+        """What plays, for the log, once the first frame is there."""
         self.decode_threads = 1
         """Threads that one decoder may use; set before `frames`, by whoever counts the cores."""
 

@@ -16,6 +16,8 @@ class LostPictures:
         self._waiting: list[int] = []
         self._damaged = False
         self._given_up: set[int] = set()
+        self._given_up_before: set[int] = set()
+        """Of the stretch before the last key frame; a camera that runs for months keeps no more."""
 
     def sent(self, timestamp: int) -> None:
         """A packet with this timestamp goes into the decoder."""
@@ -34,11 +36,12 @@ class LostPictures:
         self._given_up |= lost
         if key_frame:
             self._damaged = False
+            self._given_up, self._given_up_before = set(), self._given_up
         return len(lost)
 
     def is_given_up(self, timestamp: int) -> bool:
         """Whether this picture, which comes late, has already been counted as lost."""
-        return timestamp in self._given_up
+        return timestamp in self._given_up or timestamp in self._given_up_before
 
     def ended(self) -> int:
         """Nothing more comes out; how many are lost at the end."""

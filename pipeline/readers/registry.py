@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pipeline.config import SourceConfig
-from pipeline.errors import SourceError
+from pipeline.errors import ConfigError, SourceError
 from pipeline.import_path import import_class
 from pipeline.readers.base import Reader
 from pipeline.readers.camera import CameraReader
 from pipeline.readers.file import FileReader
+from pipeline.readers.http_camera import HttpCameraReader, is_camera
 from pipeline.readers.images import ImagesReader
 from pipeline.readers.rtsp import RtspReader
 from pipeline.readers.synthetic import SyntheticReader
@@ -28,7 +29,8 @@ READERS: Mapping[str, type[Reader]] = MappingProxyType(
         "webcam": CameraReader,
     }
 )
-"""URI scheme -> reader. A bare number or /dev/videoN is a webcam, any other text a path."""
+"""URI scheme -> reader. A bare number or /dev/videoN is a webcam, any other text a path; an http(s)
+URL that does not look like a file is a camera."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 
@@ -50,7 +52,19 @@ def check_source(config: SourceConfig) -> None:
         SourceError: It cannot: no such file, no video in it, an unknown scheme.
         ConfigError: One of its options is out of range.
     """
+    _check_live_options(config)
     open_reader(config).check()
+
+
+def _check_live_options(config: SourceConfig) -> None:
+    is_http = config.uri.strip().lower().startswith(("http://", "https://"))
+    if config.live is not None and not is_http:
+        raise ConfigError(f"live: expected for http(s):// only, got it for {redact(config.uri)}")
+    if config.reconnect.first > config.reconnect.cap:
+        raise ConfigError(
+            f"reconnect.first: expected at most reconnect.cap ({config.reconnect.cap:g}),"
+            f" got {config.reconnect.first:g}"
+        )
 
 
 def _reader_class(config: SourceConfig) -> type[Reader]:
@@ -71,4 +85,6 @@ def _reader_class(config: SourceConfig) -> type[Reader]:
         hint = f"; did you mean {near[0]}://?" if near else ""
         known = ", ".join(f"{key}://" for key in READERS)
         raise SourceError(f"{redact(uri)}: unknown scheme {name}://; known are {known}{hint}")
+    if name in {"http", "https"} and is_camera(config):
+        return HttpCameraReader
     return READERS[name]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import av
+from av.codec.hwaccel import HWAccel
 from av.error import ExitError, FFmpegError, InvalidDataError
 
 from pipeline.errors import SourceError
@@ -41,7 +42,8 @@ class Video:
         name: What messages call it, without credentials.
         threads: Of the decoder.
         options: For the demuxer and protocol.
-        timeout_s: To open and for each read, None waits.
+        timeout_s: To open and for each read, or one for each of the two; None waits.
+        accelerator: Hardware to decode with where it can.
 
     Raises:
         SourceError: It cannot be opened or holds no video.
@@ -54,12 +56,13 @@ class Video:
         name: str,
         threads: int = 1,
         options: dict[str, str] | None = None,
-        timeout_s: float | None = None,
+        timeout_s: float | tuple[float, float] | None = None,
+        accelerator: HWAccel | None = None,
     ) -> None:
         self.name = name
         self.failure: str | None = None
         """What broke off reading, None for a regular end."""
-        self._container = _open(url, name, options or {}, timeout_s)
+        self._container = _open(url, name, options or {}, timeout_s, accelerator)
         try:
             self._stream = _video_stream(self._container, name)
         except SourceError:
@@ -67,6 +70,7 @@ class Video:
             raise
         self._stream.codec_context.thread_count = max(1, threads)
         self._stream.codec_context.thread_type = "AUTO"
+        self._demuxed = [self._stream]
         self._start: int | None = self._stream.start_time
         self._last_s: float | None = None
         self._last_duration_s = 0.0
@@ -100,7 +104,7 @@ class Video:
         failures = 0
         while failures < _MAX_READ_FAILURES:
             try:
-                for packet in self._container.demux(self._stream):
+                for packet in self._container.demux(self._demuxed):
                     failures = 0
                     yield packet
             except FFmpegError as error:
@@ -208,12 +212,29 @@ def _with_lost(frames: list[av.VideoFrame], lost: LostPictures) -> Iterator[av.V
             yield frame
 
 
-def _open(url: str, name: str, options: dict[str, str], timeout_s: float | None) -> Any:
+def _open(
+    url: str,
+    name: str,
+    options: dict[str, str],
+    timeout_s: float | tuple[float, float] | None,
+    accelerator: HWAccel | None,
+) -> Any:
+    limit_s = timeout_s[0] if isinstance(timeout_s, tuple) else timeout_s
+    began_s = time.monotonic()
     try:
-        container = av.open(url, options=options, timeout=timeout_s, metadata_errors="replace")
-    except InvalidDataError as error:
-        raise SourceError(f"{name}: {_why_unreadable(url)}") from error
+        container = av.open(
+            url,
+            options=options,
+            timeout=timeout_s,
+            metadata_errors="replace",
+            hwaccel=accelerator,
+        )
     except FFmpegError as error:
+        # Interrupted, libraries report whatever they happened to be doing.
+        if limit_s is not None and time.monotonic() - began_s >= limit_s:
+            raise SourceError(f"{name}: cannot be opened (no answer in time)") from error
+        if isinstance(error, InvalidDataError):
+            raise SourceError(f"{name}: {_why_unreadable(url)}") from error
         raise SourceError(f"{name}: cannot be opened ({_words(error)})") from error
     if container.format.name in _NOT_VIDEO_FORMATS:
         container.close()

@@ -9,27 +9,21 @@ from collections.abc import Iterator
 import cv2
 
 from pipeline.errors import UserError
-from pipeline.frame_ring import RingWriter, ring_path
 from pipeline.messages import (
     Credit,
     EndConfirmed,
     Fatal,
-    FrameHeader,
     Frames,
     Hello,
     ReaderStatus,
-    RegionHeader,
     SourceEnded,
     Stop,
 )
-from pipeline.perturb import CropKey, Perturbation
-from pipeline.readers import Frame, Reader, ResumePoint, open_reader
+from pipeline.readers import Backoff, Frame, KeptOpen, LinkTrack, ResumePoint, open_reader
 from pipeline.readers.pacing import paced
-from pipeline.regions import FoundRegion, build_region_finder
-from pipeline.regions.crop import Cropper
+from pipeline.roles.cutting import Cut, Cutter
 from pipeline.specs import ReaderSpec
 from pipeline.stages.reader import FrameBuffer
-from pipeline.stages.segments import Segments
 from pipeline.transport import Context, Link
 
 _STATUS_INTERVAL_S = 0.5
@@ -68,34 +62,6 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
         link.close(hub_listens=not stopping.is_set())
 
 
-class Cut:
-    """What travels of a frame; the picture itself is not kept, or in a slot of shared memory."""
-
-    __slots__ = ("captured_mono_ns", "corrupt", "crops", "header", "skipped")
-
-    def __init__(
-        self,
-        frame: Frame,
-        regions: list[RegionHeader],
-        crops: bytes,
-        segment: int,
-        slot: int | None,
-    ) -> None:
-        self.captured_mono_ns = frame.captured_mono_ns
-        self.skipped, self.corrupt = frame.skipped, frame.corrupt
-        self.crops = crops
-        self.header = FrameHeader(
-            frame.index,
-            frame.pts_s,
-            frame.captured_at_ns,
-            frame.captured_mono_ns,
-            frame.decode_ms,
-            regions,
-            segment,
-            slot,
-        )
-
-
 class ReaderLoop:
     """Decodes, crops and sends one source.
 
@@ -111,19 +77,13 @@ class ReaderLoop:
         self._stopping = stopping
         self._reader = open_reader(spec.source)
         self._reader.decode_threads = spec.decode_threads
-        self._finder = build_region_finder(spec.source.regions)
-        self._cropper = Cropper(spec.input_size, spec.resize)
-        shift = spec.source.perturb
-        self._perturbation = None if shift is None else Perturbation.parse(shift)
-        self._regions_cut = spec.regions_before
-        self._segments = Segments(spec.segment, has_one_size=self._reader.has_one_size)
+        self._cutter = Cutter(spec, has_one_size=self._reader.has_one_size)
         self._credits = 0
         self._status_due_s = 0.0
         self._woken, self._wake = os.pipe()
-        self._ring = _ring(spec)
         can_wait = self._reader.can_wait
         # A slot is there only for what there is credit for, so pictures wait for that.
-        self._cuts_early = can_wait and self._ring is None
+        self._cuts_early = can_wait and self._cutter.ring is None
         self._patience_ms = _GROUP_PATIENCE_MS if can_wait else _PATIENCE_MS
         self._buffer: FrameBuffer[Frame | Cut] = FrameBuffer(
             self._reader.on_full,
@@ -132,6 +92,14 @@ class ReaderLoop:
             is_live=self._reader.live,
             group=_group_size(spec) if can_wait else 1,
             wake=lambda: _signal(self._wake),
+        )
+        self._track = _link_track(spec)
+        reconnect = spec.source.reconnect
+        self._kept_open = KeptOpen(
+            self._reader,
+            self._track,
+            self._buffer.wait_stopped,
+            Backoff(reconnect.first, reconnect.cap),
         )
 
     def run(self) -> None:
@@ -168,17 +136,24 @@ class ReaderLoop:
         if self._spec.resume_frame is not None:
             point = ResumePoint(self._spec.resume_frame, self._spec.resume_pts_s)
         try:
-            for frame in _frames(self._reader, point, self._spec, self._buffer):
+            for frame in self._frames(point):
                 # Where nothing is dropped, cutting here keeps both threads out of each other's way,
                 # and crops wait instead of whole pictures.
-                if not self._buffer.put(self._cut(frame) if self._cuts_early else frame):
+                if not self._buffer.put(self._cutter.cut(frame) if self._cuts_early else frame):
                     return
         except Exception as error:  # noqa: BLE001  # handed to the sending thread, which raises it
             self._buffer.finish("failed", failure=error)
             return
-        self._buffer.finish(
-            self._reader.end_reason, left_out=(self._reader.skipped, self._reader.corrupt)
-        )
+        left_out = (self._reader.skipped, self._reader.corrupt)
+        if self._reader.live:
+            left_out = self._kept_open.left_out
+        self._buffer.finish(self._reader.end_reason, left_out=left_out)
+
+    def _frames(self, point: ResumePoint | None) -> Iterator[Frame]:
+        if self._reader.live:
+            return self._kept_open.frames(point)
+        frames = self._reader.frames(point)
+        return paced(frames, self._buffer.wait_stopped) if self._spec.source.realtime else frames
 
     def _serve(self) -> None:
         while not self._stopping.is_set():
@@ -205,8 +180,8 @@ class ReaderLoop:
             message, _ = received
             if isinstance(message, Credit):
                 self._credits += message.frames
-                if self._ring is not None:
-                    self._ring.release(message.slots)
+                if self._cutter.ring is not None:
+                    self._cutter.ring.release(message.slots)
             elif isinstance(message, Stop):
                 self._buffer.stop()
                 return True
@@ -220,32 +195,27 @@ class ReaderLoop:
             if taken is None:
                 return
             self._credits -= len(taken.frames)
-            cuts = [one if isinstance(one, Cut) else self._cut(one) for one in taken.frames]
+            cuts = [one if isinstance(one, Cut) else self._cutter.cut(one) for one in taken.frames]
             headers = [cut.header for cut in cuts]
             self._link.send(
                 Frames(self._spec.name, headers, taken.counters),
                 b"".join(cut.crops for cut in cuts),
             )
 
-    def _cut(self, frame: Frame) -> Cut:
-        regions = self._finder.find(frame)
-        crops = self._cropper.crops(frame, regions)
-        if self._perturbation is not None and len(regions):
-            key = CropKey(self._spec.seed, self._spec.name, frame.index)
-            crops = self._perturbation.apply(crops, self._regions_cut, key)
-        self._regions_cut += len(regions)
-        headers = [_header(region) for region in regions]
-        segment = self._segments.of(frame.part, (frame.width, frame.height))
-        slot = None if self._ring is None else self._ring.put(frame)
-        return Cut(frame, headers, crops.tobytes(), segment, slot)
-
     def _report(self) -> None:
         if time.monotonic() < self._status_due_s:
             return
         self._status_due_s = time.monotonic() + _STATUS_INTERVAL_S
+        is_live = self._reader.live
         self._link.send(
             ReaderStatus(
-                self._spec.name, self._buffer.counters, "running", self._buffer.num_waiting
+                self._spec.name,
+                self._buffer.counters,
+                self._track.state if is_live else "running",
+                self._buffer.num_waiting,
+                link=self._track.account,
+                trouble=self._track.trouble,
+                stuck_s=self._kept_open.stuck_s() if is_live else 0.0,
             )
         )
 
@@ -256,7 +226,9 @@ class ReaderLoop:
         if self._buffer.failure is not None:
             raise self._buffer.failure
         ok = reason in {"complete", "stopped"}
-        self._link.send(SourceEnded(self._spec.name, reason, self._buffer.counters, ok))
+        self._link.send(
+            SourceEnded(self._spec.name, reason, self._buffer.counters, ok, self._track.account)
+        )
         deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S
         while time.monotonic() < deadline_s and not self._stopping.is_set():
             received = self._link.receive(200)
@@ -264,33 +236,19 @@ class ReaderLoop:
                 return
 
 
-def _frames(
-    reader: Reader, point: ResumePoint | None, spec: ReaderSpec, buffer: FrameBuffer[Frame | Cut]
-) -> Iterator[Frame]:
-    frames = reader.frames(point)
-    if spec.source.realtime and not reader.live:
-        return paced(frames, buffer.wait_stopped)
-    return frames
-
-
-def _ring(spec: ReaderSpec) -> RingWriter | None:
-    """Where whole frames go if a sink asks for them."""
-    if spec.frames_folder is None or not spec.ring_slots:
-        return None
-    return RingWriter(ring_path(spec.frames_folder, spec.identity), spec.ring_slots)
+def _link_track(spec: ReaderSpec) -> LinkTrack:
+    last_ns = spec.resume_mono_ns
+    return LinkTrack(
+        spec.link,
+        last_picture_s=None if last_ns is None else last_ns / 1e9,
+        resumes=spec.resume_frame is not None,
+    )
 
 
 def _group_size(spec: ReaderSpec) -> int:
     """At most half of its credits: one half is decoded while the other is answered."""
     height, width = spec.input_size
     return max(1, min(_GROUP, _GROUP_BYTES // (height * width * 3), spec.credits // 2))
-
-
-def _header(region: FoundRegion) -> RegionHeader:
-    """Plain numbers: a finder of the user's own may return those of numpy."""
-    x_min, y_min, x_max, y_max = map(float, region.box)
-    track = None if region.track is None else int(region.track)
-    return RegionHeader((x_min, y_min, x_max, y_max), region.name, track)
 
 
 def _signal(descriptor: int) -> None:

@@ -83,6 +83,8 @@ class Progress:
     """Frames up to and including `frame`."""
     regions: int = 0
     """Regions of those frames."""
+    segment: int = 0
+    """Of the last line."""
     newest: int = -1
     """Highest frame of which any region is written."""
     end: Record | None = None
@@ -111,6 +113,7 @@ def scan_progress(path: Path) -> dict[str, Progress]:
             regions = 0
         last[source] = (record["frame"], record["pts_s"], regions + 1)
         whole.newest = record["frame"]
+        whole.segment = record.get("segment", 0)
     return progress
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from pipeline.messages import Stop
+from pipeline.readers import Backoff
 from pipeline.specs import AnySpec
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.children import Child, ChildProcess
@@ -53,6 +54,7 @@ class Crew:
         self._born_s: dict[str, float] = {}
         self._by_descriptor: dict[int, Child] = {}
         self._budgets: dict[ChildKey, RestartBudget] = {}
+        self._backoffs: dict[ChildKey, Backoff] = {}
         self._due: dict[ChildKey, float] = {}
         self._cpu_s: dict[str, float] = {}
         self._waiting_workers: list[ChildKey] = []
@@ -193,10 +195,25 @@ class Crew:
             self._cpu_s[child.stage] = self._cpu_s.get(child.stage, 0.0) + child.cpu_s
         del self._children[identity]
         child.close()
-        loss = self._hub.child_lost(identity)
         key = (child.role, child.spec.name)
-        if self._is_needed(key):
+        has_spoken = self._has_spoken(identity, child)
+        held_s = now_s - self._born_s.pop(identity)
+        loss = self._hub.child_lost(identity)
+        if not self._is_needed(key):
+            return
+        if child.role == "reader" and has_spoken and self._hub.sources[child.spec.name].is_live:
+            self._reopen(key, child, now_s, held_s)
+        else:
             self._restart(key, child, now_s, free=loss.by_poison)
+
+    def _reopen(self, key: ChildKey, child: Child, now_s: float, held_s: float) -> None:
+        """Start the reader of a camera again, for ever: what it broke on is no fault of the run."""
+        reconnect = self._plan.config.sources[key[1]].reconnect
+        backoff = self._backoffs.setdefault(key, Backoff(reconnect.first, reconnect.cap))
+        delay_s = backoff.next(held_s)
+        log.warning("%s: ended with %s; again in %.1f s", child.stage, child.ending, delay_s)
+        self.restarts += 1
+        self._due[key] = now_s + delay_s
 
     def _is_needed(self, key: ChildKey) -> bool:
         role, name = key

@@ -39,6 +39,8 @@ should advance together.
 
 _DRAWN = 16
 """Of a file that waits for its video: the encoder never lacks a frame, 1080p takes 100 MB."""
+_GRACE_S = 5.0
+"""Beyond the time-outs of a camera; then its reader is killed."""
 _BACKLOG = 8
 """Frames of a camera that may wait for the encoder while others go through the pipeline."""
 
@@ -151,6 +153,24 @@ class RunPlan:
             credits_of=_credits_of(self.config, set(self.draws.values())),
             draws=self.draws,
             waits_for_sinks=self.waits_for_sinks,
+            live=frozenset(
+                name for name, source in self.config.sources.items() if traits_of(source).live
+            ),
+            fresh=frozenset(
+                name
+                for name, source in self.config.sources.items()
+                if runtime.credits is None and traits_of(source).on_full == "latest"
+            ),
+            max_age_of={
+                name: int(source.max_age * 1e9)
+                for name, source in self.config.sources.items()
+                if source.max_age is not None
+            },
+            patience_of={
+                name: int(_patience_s(source) * 1e9)
+                for name, source in self.config.sources.items()
+                if traits_of(source).live and not is_remote(source)
+            },
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
             always_full=frozenset(
                 name for name, source in self.config.sources.items() if source.always_full
@@ -280,6 +300,11 @@ def _credits_of(config: PipelineConfig, drawn: AbstractSet[str] = frozenset()) -
         name: min(each, _DRAWN if name in drawn else each) if name in waiting else _CREDITS
         for name in config.sources
     }
+
+
+def _patience_s(source: SourceConfig) -> float:
+    """How long the reader of a camera may hang: its own time-outs one after the other, and more."""
+    return 2 * source.open_timeout + source.stall_after + _GRACE_S
 
 
 def _check_smoothing(smooth: SmoothConfig) -> None:

@@ -90,10 +90,11 @@ def _apply(hub: Hub, name: str, found: list[Progress], *, is_live: bool) -> None
         # A camera shows no picture twice: its next one gets the next number.
         newest = max(progress.newest for progress in found)
         after_newest = ResumePoint(newest, behind.pts_s)
-        hub.resume_source(name, after_newest, behind.regions, behind.frames + 1)
+        last = max(progress.segment for progress in found)
+        hub.resume_source(name, after_newest, behind.regions, behind.frames + 1, segment=last)
         return
     point = ResumePoint(behind.frame, behind.pts_s) if behind.frame >= 0 else None
-    hub.resume_source(name, point, behind.regions, behind.frames)
+    hub.resume_source(name, point, behind.regions, behind.frames, segment=behind.segment)
 
 
 def _remember_labels(hub: Hub, results: Path) -> None:

@@ -132,6 +132,7 @@ class SnapshotMaker:
             position_s=source.position_s,
             ledger=source.ledger,
             exits=source.recent_exits(self._plan.model.num_exits),
+            reconnects=source.link.reconnects,
             phase=None if shift is None else shift.phase(max(source.regions_accepted - 1, 0)),
         )
 

@@ -128,6 +128,8 @@ class SpecFactory:
             regions_before=source.regions_accepted,
             # A camera that is opened again may look elsewhere.
             segment=source.segment + (is_live and point is not None),
+            resume_mono_ns=source.captured_mono_ns,
+            link=source.link,
             # What a recorded source dropped since, its next reader meets again and counts.
             counters=source.counters if is_live else source.accepted_counters,
         )

@@ -6,6 +6,7 @@ import msgspec
 
 from pipeline.snapshot import PowerSnap
 from pipeline.stages.hub import Hub, SourceTrack
+from pipeline.stages.hub.records import link_figures
 from pipeline.supervisor.adaptation_snap import adaptation_snap, truth_snap
 from pipeline.supervisor.machine import host, versions
 from pipeline.supervisor.plan import RunPlan
@@ -106,6 +107,7 @@ def _source(source: SourceTrack, duration_s: float, num_exits: int) -> dict[str,
         "exits": [round(source.exit_counts[k] / regions, 6) for k in range(num_exits)]
         if regions
         else None,
+        "link": link_figures(source),
     }
 
 

@@ -46,7 +46,8 @@ def sources_block(sources: Sequence[SourceSnap], width: int, rows: int, *, lined
 
 def _widths(width: int, shown: Sequence[SourceSnap], *, wide: bool) -> list[int]:
     """Fixed columns first; what is left goes to name, exits, drops and phase."""
-    fixed = [_STATE, _FPS, _AGE, _QUEUE, *((_POSITION, _FRAMES) if wide else ())]
+    state = max(_STATE, *(cell_len(printable(source.state)) + 2 for source in shown), 0)
+    fixed = [state, _FPS, _AGE, _QUEUE, *((_POSITION, _FRAMES) if wide else ())]
     left = max(width - sum(fixed) - len(fixed) - 3, 4)
     exits, drops, phase = left * 8 // 36, left * 9 // 36, left * 7 // 36
     needs = [

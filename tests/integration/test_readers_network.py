@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import SourceConfig
 from pipeline.errors import SourceError
-from pipeline.readers import ResumePoint, open_reader, rtsp
+from pipeline.readers import ResumePoint, open_reader
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def silent_server():
             connection.close()
 
 
-def test_a_camera_that_says_nothing_is_given_up(silent_server, monkeypatch):
-    monkeypatch.setattr(rtsp, "_TIMEOUT_S", 0.3)
-    reader = open_reader(SourceConfig(uri=f"rtsp://user:secret@{silent_server}/stream"))
+def test_a_camera_that_says_nothing_is_given_up(silent_server):
+    uri = f"rtsp://user:secret@{silent_server}/stream"
+    reader = open_reader(SourceConfig(uri=uri, open_timeout=0.3))
     with pytest.raises(SourceError, match=r"no usable answer|no answer in time") as refused:
         next(reader.frames())
     assert "secret" not in str(refused.value)

@@ -87,6 +87,19 @@ def test_a_camera_never_uses_a_number_twice(tmp_path):
     assert sources["a"].last_accepted.frame == 2
 
 
+@pytest.mark.parametrize(("uri", "segment"), [("webcam://0", 5), ("a.mp4", 3)])
+def test_segments_are_numbered_on(tmp_path, uri, segment):
+    def text(*segments):
+        rows = enumerate(segments)
+        records = [
+            {"source": "a", "frame": n, "region": 0, "pts_s": n, "segment": s} for n, s in rows
+        ]
+        return "".join(json.dumps(record) + "\n" for record in records)
+
+    sources = resumed(tmp_path, text(0, 3, 3, 5), text(0, 3, 3), a=uri)
+    assert sources["a"].segment == segment
+
+
 def test_smoothing_goes_on_where_the_last_whole_frame_left_it(tmp_path):
     given = ["car", "car", "bus", "bus"]
     records = [

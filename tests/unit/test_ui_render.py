@@ -205,6 +205,13 @@ def test_everything_of_a_usual_run_is_shown(size):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
+def test_a_camera_that_is_away_is_named_whole(size):
+    sources = [source("front", state="reconnecting"), source("lot")]
+    text = draw(msgspec.structs.replace(usual(), sources=sources), *size)
+    assert "↻ reconnecting" in next(line for line in text.split("\n") if "front" in line)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
 def test_a_long_phase_takes_the_room_that_others_do_not_need(size):
     shift = "dark@4+gaussian_noise@3"
     sources = [source("front", phase=shift), source("lot", phase="clean")]

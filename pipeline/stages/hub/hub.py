@@ -31,9 +31,11 @@ from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.crew import Crew, Loss
+from pipeline.stages.hub.freshness import Freshness
 from pipeline.stages.hub.outlet import Outlet
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.policies import Policies, PolicyInForce, of_full_depth
+from pipeline.stages.hub.reader_watch import ReaderWatch
 from pipeline.stages.hub.records import Times, region_record
 from pipeline.stages.hub.sink import SinkTrack
 from pipeline.stages.hub.source import RegionTask, SourceTrack
@@ -63,9 +65,13 @@ class Hub:
                 plan.crop_bytes,
                 plan.credits_of.get(name, plan.credits),
                 waits_for_sinks=name in plan.waits_for_sinks,
+                freshness=Freshness() if name in plan.fresh else None,
+                max_age_ns=plan.max_age_of.get(name),
+                is_live=name in plan.live,
             )
             for name in plan.sources
         }
+        self._readers = ReaderWatch(plan, self.sources)
         self._crew = Crew(plan, self.policies, self.sources)
         self._outlet = Outlet(plan, self.sources)
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
@@ -86,7 +92,7 @@ class Hub:
         """A child with this identity may now speak."""
         self._roles[identity] = (role, name)
         if role == "reader" and self.sources[name].ended is None:
-            self.sources[name].state = "starting"
+            self.sources[name].state = self.sources[name].state_without_pictures
 
     def child_lost(self, identity: str) -> Loss:
         """A child is gone; what it held is taken back."""
@@ -98,14 +104,20 @@ class Hub:
         if role == "reader":
             self.sources[name].reader = None
             if self.sources[name].ended is None:
-                self.sources[name].state = "restarting"
+                is_live = self.sources[name].is_live
+                self.sources[name].state = "reconnecting" if is_live else "restarting"
         return Loss()
 
     def resume_source(
-        self, name: str, point: ResumePoint | None, regions: int, frames: int
+        self,
+        name: str,
+        point: ResumePoint | None,
+        regions: int,
+        frames: int,
+        segment: int = 0,
     ) -> None:
         """Begin a source where an earlier run broke off."""
-        self.sources[name].resume(point, frames=frames, regions=regions)
+        self.sources[name].resume(point, frames=frames, regions=regions, segment=segment)
 
     def remember_label(self, record: Record) -> None:
         """Take a line of an earlier session into the smoothing of labels."""
@@ -150,6 +162,8 @@ class Hub:
             PeerError: The message does not fit the state of its sender; it had no effect.
         """
         role, name = self._roles.get(peer, ("", ""))
+        if role == "reader":
+            self._readers.heard(name, now_ns)
         match message:
             case Hello():
                 self._hello(peer, role, name, message)
@@ -157,6 +171,7 @@ class Hub:
                 self._frames(peer, message, blob)
             case ReaderStatus() if role == "reader" and message.source == name:
                 self.sources[name].counters = message.counters
+                self._readers.status(message, now_ns)
             case SourceEnded() if role == "reader" and message.source == name:
                 self._source_ended(peer, message)
             case BatchDone() if role == "worker":
@@ -170,12 +185,15 @@ class Hub:
 
     def step(self, now_ns: int) -> list[Action]:
         """Do what has become possible; returns what the driver must carry out."""
+        for source in self.sources.values():
+            source.expire(now_ns)
         self._outlet.release()
         self._actions += self._crew.dispatch(now_ns)
         self._actions += self._outlet.messages(now_ns)
         self._grant_credits(now_ns)
         self._actions += self._crew.kills(now_ns)
         self._actions += self._outlet.kills(now_ns)
+        self._actions += self._readers.actions(now_ns)
         actions, self._actions = self._actions, []
         return actions
 
@@ -224,6 +242,7 @@ class Hub:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
         if role == "reader":
             self.sources[name].said_hello(peer)
+            self._readers.began(name)
             if self._is_stopping:
                 self._send(peer, Stop())
         elif role == "worker":
@@ -241,7 +260,7 @@ class Hub:
 
     def _source_ended(self, peer: str, message: SourceEnded) -> None:
         source = self.sources[message.source]
-        source.counters = message.counters
+        source.counters, source.link = message.counters, message.link
         if source.ended is None:
             source.ended = message
             source.state = "ended"
@@ -292,6 +311,8 @@ class Hub:
         source.left_at(result.exit)
         if frame.missing == 0:
             source.frame_age_ms, source.position_s = total_ms, frame.header.pts_s
+            if source.freshness is not None:
+                source.freshness.answered(now_ns)
 
     def _label(self, result: RegionResult) -> str | None:
         # As it is written, so that a reader of the results who rounds no further agrees.
@@ -325,9 +346,10 @@ class Hub:
         if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
-            if source.reader is not None and source.ended is None and source.is_credit_due:
-                self._send(source.reader, Credit(source.credits_due, source.slots_due))
-                source.credits_due = source.slots_due = 0
+            if source.reader is not None and source.ended is None:
+                frames, slots = source.grant(now_ns)
+                if frames or slots:
+                    self._send(source.reader, Credit(frames, slots))
 
     def _all_begin(self, now_ns: int) -> bool:
         """All begin together: a process that starts faster gets no head start of seconds.

@@ -21,6 +21,14 @@ class HubPlan:
     credits: int = 8
     credits_of: dict[str, int] = field(default_factory=dict)
     """Where a source has another number."""
+    live: frozenset[str] = frozenset()
+    """Sources that are cameras: opened again for ever."""
+    fresh: frozenset[str] = frozenset()
+    """Sources with no more frames under way than can be answered in good time."""
+    max_age_of: dict[str, int] = field(default_factory=dict)
+    """Nanoseconds after which a frame of a source that still waits is dropped."""
+    patience_of: dict[str, int] = field(default_factory=dict)
+    """Nanoseconds that the reader of a live source may say nothing, or its decoder hang."""
     batch_deadline_ns: int = 30_000_000_000
     always_full: frozenset[str] = frozenset()
     """Sources whose every region runs to full depth."""

@@ -2,7 +2,7 @@
 
 import functools
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipeline.messages import SCHEMA_VERSION, RegionResult
 from pipeline.sinks.base import END_EVENT, FRAME_EVENT, Record
@@ -38,6 +38,7 @@ def region_record(
         "frame": frame.frame,
         "region": task.number,
         "zone": region.name,
+        "segment": frame.segment,
         "pts_s": round(frame.pts_s, 6),
         "captured_at": _rfc3339(frame.captured_at_ns),
         "box": list(region.box),
@@ -91,6 +92,20 @@ def end_record(source: SourceTrack) -> Record:
             "skipped": ledger.skipped,
             "corrupt": ledger.corrupt,
         },
+        "link": link_figures(source),
+    }
+
+
+def link_figures(source: SourceTrack) -> dict[str, Any] | None:
+    """How often a live source was away, and for how long; None for any other."""
+    if not source.is_live:
+        return None
+    return {
+        "reconnects": source.link.reconnects,
+        "gaps": source.link.gaps,
+        "gap_s": round(source.link.gap_s, 3),
+        "longest_gap_s": source.link.longest_gap_s,
+        "clock_jumps": source.link.clock_jumps,
     }
 
 

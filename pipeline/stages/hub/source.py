@@ -4,10 +4,11 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from pipeline.errors import PeerError
-from pipeline.messages import Counters, FrameHeader, Frames, SourceEnded
+from pipeline.messages import Counters, FrameHeader, Frames, LinkAccount, SourceEnded
 from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
+from pipeline.stages.hub.freshness import Freshness
 
 DropReason = str
 Lease = tuple[str, int]
@@ -75,6 +76,17 @@ class SourceTrack:
     waiting: deque[RegionTask] = field(default_factory=deque)
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
+    freshness: Freshness | None = None
+    """Bounds the frames under way of a source that shows the latest."""
+    granted: int = 0
+    """Credits that its reader holds."""
+    max_age_ns: int | None = None
+    """A frame that is older and was not begun is dropped."""
+    is_live: bool = False
+    link: LinkAccount = field(default_factory=LinkAccount)
+    """Of a live source."""
+    captured_mono_ns: int | None = None
+    """Of the last accepted frame of this session."""
     credits_due: int = 0
     leases: Counter[Lease] = field(default_factory=Counter)
     """Sinks that have not drawn it yet, by picture."""
@@ -92,9 +104,12 @@ class SourceTrack:
     exits: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_EXITS))
     exit_counts: Counter[int] = field(default_factory=Counter)
 
-    def resume(self, point: ResumePoint | None, *, frames: int, regions: int) -> None:
+    def resume(
+        self, point: ResumePoint | None, *, frames: int, regions: int, segment: int = 0
+    ) -> None:
         """Begin where an earlier session broke off."""
         self.last_accepted = point
+        self.segment = segment
         self.regions_accepted = regions
         self.processed = self.resumed_frames = frames
         self.counters = self.accepted_counters = Counters(captured=frames)
@@ -115,6 +130,7 @@ class SourceTrack:
         self.reader, self.was_heard = reader, True
         undrawn = len(self.leases) if self.waits_for_sinks else 0
         self.credits_due = max(0, self.credits - len(self.window) - undrawn)
+        self.granted = 0
         self.slots_due = 0
 
     def lease(self, frame: PendingFrame, sinks: int) -> None:
@@ -154,6 +170,7 @@ class SourceTrack:
             end = begin + len(header.regions) * self.crop_bytes
             self._enter(header, pixels[begin:end], reader)
             begin = end
+        self.granted -= len(message.frames)
         self.counters = self.accepted_counters = message.counters
         self.state = "running"
 
@@ -182,6 +199,19 @@ class SourceTrack:
         self.last_accepted = ResumePoint(header.frame, header.pts_s)
         self.regions_accepted += count
         self.segment = header.segment
+        self.captured_mono_ns = header.captured_mono_ns
+
+    def expire(self, now_ns: int) -> None:
+        """Drop frames that have waited for too long, unless a part of them is under way."""
+        while self.waiting and self.max_age_ns is not None:
+            frame = self.waiting[0].frame
+            if now_ns - frame.header.captured_mono_ns <= self.max_age_ns:
+                return
+            if sum(task.frame is frame for task in self.waiting) < len(frame.records):
+                return
+            while self.waiting and self.waiting[0].frame is frame:
+                self.waiting.popleft()
+            frame.missing, frame.dropped = 0, "max_age"
 
     def release(self) -> list[PendingFrame]:
         """Frames that are done and whose turn it is; credits of those not to be drawn fall due."""
@@ -197,15 +227,27 @@ class SourceTrack:
                 self.credits_due += 1
         return done
 
-    @property
-    def is_credit_due(self) -> bool:
-        """A source that waits for sinks gets half of its credits at once.
+    def grant(self, now_ns: int) -> tuple[int, int]:
+        """Credits and free slots that its reader gets now.
 
-        They come back one by one from the encoder, and would keep batches as small as that.
+        A source that waits for sinks gets half of its credits at once: they come back one by one
+        from the encoder, and would keep batches as small as that.
         """
-        if self.waits_for_sinks:
-            return self.credits_due >= max(1, self.credits // 2)
-        return bool(self.credits_due or self.slots_due)
+        if self.waits_for_sinks and self.credits_due < max(1, self.credits // 2):
+            return 0, 0
+        frames, slots = self.credits_due, self.slots_due
+        if self.freshness is not None:
+            room = self.freshness.limit(now_ns, self.credits) - len(self.window) - self.granted
+            frames = max(0, min(frames, room))
+        self.credits_due -= frames
+        self.granted += frames
+        self.slots_due = 0
+        return frames, slots
+
+    @property
+    def state_without_pictures(self) -> str:
+        """What it is called while its reader begins."""
+        return "reconnecting" if self.is_live and self.was_heard else "starting"
 
     @property
     def is_finished(self) -> bool:

@@ -1,0 +1,96 @@
+"""Readers that hang, and cameras that stay away: what the hub makes of what readers say."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.messages import ReaderStatus
+from pipeline.stages.hub.actions import Action, Alarm, Kill
+from pipeline.stages.hub.plan import HubPlan
+from pipeline.stages.hub.source import SourceTrack
+
+SILENCE_NS: Final = 30_000_000_000
+"""So long may a reader of a recording say nothing; it does so twice a second."""
+AWAY_NS: Final = 60_000_000_000
+"""A camera that is away for longer is worth an alarm."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    """Of the reader that lives."""
+
+    heard_ns: int = 0
+    stuck_s: float = 0.0
+    is_doomed: bool = False
+    """Its end is asked for already."""
+    away_since_ns: int | None = None
+    trouble: str | None = None
+    is_reported: bool = False
+    """An alarm has told of this absence."""
+
+
+class ReaderWatch:
+    """Decides which readers are killed: a kill is the only time-out that always works.
+
+    A process that says nothing any more is stopped or holds the interpreter; one whose decoder
+    does not come back is stuck in a library. Both are started again.
+
+    Args:
+        plan: Says how long each reader may take.
+        sources: By name.
+    """
+
+    def __init__(self, plan: HubPlan, sources: dict[str, SourceTrack]) -> None:
+        self._sources = sources
+        self._patience_ns = {name: plan.patience_of.get(name, SILENCE_NS) for name in sources}
+        self._seen = {name: _Seen() for name in sources}
+
+    def began(self, name: str) -> None:
+        """Another reader has said hello."""
+        seen = self._seen[name]
+        seen.stuck_s, seen.is_doomed = 0.0, False
+
+    def heard(self, name: str, now_ns: int) -> None:
+        """Its reader has said something."""
+        self._seen[name].heard_ns = now_ns
+
+    def status(self, message: ReaderStatus, now_ns: int) -> None:
+        """Its reader has said how it is."""
+        seen, source = self._seen[message.source], self._sources[message.source]
+        seen.stuck_s = message.stuck_s
+        seen.trouble = message.trouble
+        source.link = message.link
+        if source.is_live and source.ended is None:
+            source.state = message.state
+        if message.state != "reconnecting":
+            seen.away_since_ns, seen.is_reported = None, False
+        elif seen.away_since_ns is None:
+            seen.away_since_ns = now_ns
+
+    def actions(self, now_ns: int) -> list[Action]:
+        """Whom to end, and what a person should know."""
+        found: list[Action] = []
+        for name, seen in self._seen.items():
+            source = self._sources[name]
+            if source.ended is not None or source.reader is None:
+                continue
+            reason = self._why_to_kill(seen, self._patience_ns[name], now_ns)
+            if reason is not None and not seen.is_doomed:
+                seen.is_doomed = True
+                found.append(Kill(source.reader, reason))
+            if self._is_news(seen, now_ns):
+                seen.is_reported = True
+                found.append(
+                    Alarm(f"source {name}: no pictures for {AWAY_NS / 1e9:g} s: {seen.trouble}")
+                )
+        return found
+
+    def _why_to_kill(self, seen: _Seen, patience_ns: int, now_ns: int) -> str | None:
+        if now_ns - seen.heard_ns > patience_ns:
+            return f"has said nothing for {patience_ns / 1e9:g} s"
+        if seen.stuck_s * 1e9 > patience_ns:
+            return f"its decoder has not come back for {patience_ns / 1e9:g} s"
+        return None
+
+    def _is_news(self, seen: _Seen, now_ns: int) -> bool:
+        away_ns = 0 if seen.away_since_ns is None else now_ns - seen.away_since_ns
+        return away_ns >= AWAY_NS and not seen.is_reported

@@ -1,0 +1,62 @@
+"""Frames that grow too old in the hub."""
+
+from hub_rig import Rig
+
+from pipeline.messages import Batch
+
+SECOND_NS = 1_000_000_000
+
+
+def rig_of(**options):
+    return Rig(max_age_of={"a": SECOND_NS}, max_batch=2, **options)
+
+
+def test_what_waits_for_too_long_is_dropped_and_accounted_for():
+    rig = rig_of()
+    for _ in range(8):
+        rig.frame()
+    rig.step()  # two batches of two are under way
+    rig.now += 2 * SECOND_NS
+    rig.frame()
+    rig.work()
+    assert rig.frames_written() == [0, 1, 2, 3, 8]
+    ledger = rig.hub.sources["a"].ledger
+    assert (ledger.captured, ledger.processed, ledger.in_flight) == (9, 5, 0)
+    assert ledger.dropped == {"max_age": 4}
+    rig.hub.check_ledger()
+
+
+def test_a_frame_of_which_a_part_is_under_way_is_finished():
+    rig = rig_of()
+    rig.frame(regions=6)
+    rig.frame(regions=2)
+    rig.step()
+    assert sum(a.message.regions for a in rig.inbox["worker/0#0"] if _is_batch(a)) == 4
+    rig.now += 2 * SECOND_NS
+    rig.work()
+    assert rig.frames_written() == [0] * 6 + [1] * 2
+
+
+def test_dropped_frames_give_their_credit_back():
+    rig = rig_of(credits=4)
+    for _ in range(4):
+        rig.frame()
+    rig.step()
+    rig.now += 2 * SECOND_NS
+    source = rig.hub.sources["a"]
+    rig.frame(number=9)
+    rig.work()
+    assert not source.window
+
+
+def test_without_max_age_nothing_is_dropped():
+    rig = Rig(max_batch=2)
+    for _ in range(8):
+        rig.frame()
+    rig.now += 60 * SECOND_NS
+    rig.work()
+    assert rig.frames_written() == list(range(8))
+
+
+def _is_batch(action):
+    return isinstance(action.message, Batch)
