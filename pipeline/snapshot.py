@@ -1,11 +1,14 @@
 """The state of a run at one moment, whole: what the monitor draws and the recording keeps."""
 
-from typing import Final
+import math
+from typing import Any, Final
 
 import msgspec
 
 MAX_CLASS_NAMES: Final = 100
 """Names that travel with every snapshot."""
+MAX_EXITS: Final = 255
+DIFFICULTY_BINS: Final = 10
 
 
 class Snap(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,3 +177,37 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     """Names; empty for a model with more than `MAX_CLASS_NAMES`."""
     cpu_s: dict[str, float] = {}
     """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""
+
+
+def require_sound(snapshot: Snapshot) -> None:
+    """Refuse a state that no run can be in, so that whoever draws it need not expect it.
+
+    Raises:
+        ValueError: A number is not finite, or a list has another length than what it describes.
+    """
+    _require_finite(msgspec.to_builtins(snapshot))
+    exits = snapshot.num_exits
+    if not 1 <= exits <= MAX_EXITS:
+        raise ValueError(f"expected 1 to {MAX_EXITS} exits, got {exits}")
+    policy = snapshot.policy
+    for what, got, allowed in (
+        ("exits", len(snapshot.exits), {exits}),
+        ("recent_exits", len(snapshot.recent_exits), {exits}),
+        ("difficulty", len(snapshot.difficulty), {DIFFICULTY_BINS}),
+        *(("sources.exits", len(source.exits), {exits}) for source in snapshot.sources),
+        ("policy.thresholds", len(policy.thresholds), {0, exits - 1}),
+        *(("policy.coefficients", len(row), {exits - 1}) for row in policy.coefficients),
+    ):
+        if got not in allowed:
+            raise ValueError(f"{what}: expected {max(allowed)} entries, got {got}")
+
+
+def _require_finite(node: Any) -> None:
+    if isinstance(node, dict):
+        for value in node.values():
+            _require_finite(value)
+    elif isinstance(node, list):
+        for value in node:
+            _require_finite(value)
+    elif isinstance(node, float) and not math.isfinite(node):
+        raise ValueError(f"expected finite numbers, got {node}")

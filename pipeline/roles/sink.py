@@ -5,7 +5,7 @@ import os
 import threading
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import PeerError, UserError
 from pipeline.messages import Closed, CloseSink, Fatal, Hello, Records, SinkAck, Stop
 from pipeline.sinks import Sink, build_sink
 from pipeline.specs import SinkSpec
@@ -42,14 +42,20 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
 
 
 def _serve(sink: Sink, link: Link, stopping: threading.Event) -> None:
+    newest = -1
     while not stopping.is_set():
         received = link.receive(200)
         last_seq: int | None = None
         while received is not None:
             message, _ = received
             if isinstance(message, Records):
+                if message.first_seq <= newest:
+                    # Written once is written for ever; the hub never sends a record twice to us.
+                    link.refuse(PeerError(f"records from {message.first_seq} after {newest}"))
+                    received = link.receive(0)
+                    continue
                 sink.write(message.records)
-                last_seq = message.first_seq + len(message.records) - 1
+                last_seq = newest = message.first_seq + len(message.records) - 1
                 if sink.draws:
                     break
             elif isinstance(message, CloseSink):

@@ -17,7 +17,7 @@ from dart_stream.difficulty import (
 )
 from dart_stream.engine import Engine, ExitDecisions, staged_model
 from dart_stream.engine.tracing_guard import running, tracing
-from dart_stream.errors import DartStreamError
+from dart_stream.errors import DartStreamError, PolicyError
 from dart_stream.model_dir import load_network, read_info, resolve
 from dart_stream.policies import Policy, WatchingFirst, policy_from_dict
 from pipeline.errors import PeerError
@@ -70,14 +70,17 @@ def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:
         if received is None:
             continue
         message, blob = received
-        if isinstance(message, PolicyBody):
-            worker.learn_policy(message)
-        elif isinstance(message, Batch):
-            with running():
-                done = worker.answer(message, blob)
-            link.send(done)
-        elif isinstance(message, Stop):
+        if isinstance(message, Stop):
             return
+        try:
+            if isinstance(message, PolicyBody):
+                worker.learn_policy(message)
+            elif isinstance(message, Batch):
+                with running():
+                    done = worker.answer(message, blob)
+                link.send(done)
+        except PeerError as error:
+            link.refuse(error)
 
 
 class Classifier:
@@ -103,10 +106,20 @@ class Classifier:
         self.engine.warm_up(_WARM_BATCHES)
 
     def learn_policy(self, message: PolicyBody) -> None:
-        """Keep a policy under its number."""
-        policy = policy_from_dict(
-            message.body, num_exits=self._info.num_exits, num_classes=len(self._info.classes)
-        )
+        """Keep a policy under its number.
+
+        Raises:
+            PeerError: It does not fit the model, or another one has that number.
+        """
+        try:
+            policy = policy_from_dict(
+                message.body, num_exits=self._info.num_exits, num_classes=len(self._info.classes)
+            )
+        except PolicyError as error:
+            raise PeerError(f"policy {message.version}: {error}") from error
+        known = self._policies.get(message.version)
+        if known is not None and known.to_dict() != policy.to_dict():
+            raise PeerError(f"policy {message.version}: another one has this number already")
         policy = policy.with_version(message.version)
         if self._observes:
             policy = WatchingFirst(inner=policy, version=policy.version)
@@ -118,11 +131,14 @@ class Classifier:
         """Classify a batch.
 
         Raises:
-            PeerError: The pixels have the wrong size or the policy was never sent.
+            PeerError: The pixels have the wrong size, the policy was never sent, or a region is
+                named that is not there.
         """
         policy = self._policies.get(batch.policy_version)
         if policy is None:
             raise PeerError(f"batch {batch.batch}: policy {batch.policy_version} was never sent")
+        if batch.audit and max(batch.audit) >= batch.regions:
+            raise PeerError(f"batch {batch.batch}: audit of {max(batch.audit)} of {batch.regions}")
         images = self._images(batch, blob)
         begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
         parts = difficulty_parts(images)

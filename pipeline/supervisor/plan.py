@@ -143,6 +143,7 @@ class RunPlan:
             credits_of=_credits_of(self.config, set(self.draws.values())),
             draws=self.draws,
             waits_for_sinks=self.waits_for_sinks,
+            ring_slots={name: self.ring_slots(name) for name in self.config.sources},
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
             always_full=frozenset(
                 name for name, source in self.config.sources.items() if source.always_full

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PeerError, StageError
+from pipeline.one_line import one_line
 from pipeline.power import PowerMeter
 from pipeline.snapshot import PowerSnap, Snapshot
 from pipeline.specs import AnySpec
@@ -33,6 +34,8 @@ _REAP_INTERVAL_S = 0.05
 _PUBLISH_INTERVAL_S = 0.5
 _SHOWN_LOG_LINES = 20
 _ALARMS_KEPT = 1_000
+_REFUSALS_LOGGED = 50
+"""Kinds; a stranger may give itself any number of names."""
 _OUT_TIMEOUT_S = 10.0
 """Children of a killed run leave within 5 s."""
 
@@ -157,9 +160,9 @@ class Supervisor:
     def _refuse(self, error: PeerError) -> None:
         """A message that cannot be accepted is counted; each kind is logged once."""
         kind = str(error).split(":", 1)[0]
-        if kind not in self._refused_logged:
+        if kind not in self._refused_logged and len(self._refused_logged) < _REFUSALS_LOGGED:
             self._refused_logged.add(kind)
-            log.warning("refused a message: %s", error)
+            log.warning("refused a message: %s", one_line(str(error)))
 
     def _carry_out(self, actions: list[Action]) -> None:
         for action in actions:

@@ -105,13 +105,22 @@ def test_a_malformed_message_is_refused_and_the_next_one_is_not(
         stranger.close(linger=0)
 
 
-def test_what_the_hub_sends_is_checked_too(hub, connect, context):
+def test_what_the_hub_sends_is_checked_too(hub, connect, caplog):
     link = connect("x")
     link.send(Fatal("x"))
     arrived(hub, 1)
-    hub._router.send_multipart([b"x", encode(Fatal("x")), b""])
-    with pytest.raises(PeerError, match="Fatal"):
-        link.receive(WAIT_MS)
+    for body in (encode(Fatal("x")), b"\xc1", encode(Credit(3))):
+        hub._router.send_multipart([b"x", body, b""])
+    hub._router.send_multipart([b"x", encode(Stop())])
+    received = []
+    while link.refused < 3:
+        received.append(link.receive(WAIT_MS))
+    assert [one for one in received if one is not None] == [(Credit(3), b"")]
+    link.close(hub_listens=False)
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused a message of the hub: message header: Invalid value 'Fatal' - at `$[0]`",
+        "refused 3 messages of the hub in all",
+    ]
 
 
 def test_a_slow_monitor_sees_the_newest_snapshot(hub, context, endpoints):

@@ -5,6 +5,7 @@ from typing import Final
 
 from pipeline.errors import PeerError
 from pipeline.messages import Batch, BatchDone, Hello, PolicyBody
+from pipeline.one_line import one_line
 from pipeline.stages.hub.actions import Kill, Note, Send
 from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.plan import HubPlan
@@ -13,6 +14,8 @@ from pipeline.stages.hub.result_check import check_result
 from pipeline.stages.hub.source import RegionTask, SourceTrack
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
+PRECISIONS: Final = ("fp32", "bf16", None)
+"""What a worker may have chosen; None of one that does not say."""
 POISON_DEATHS: Final = 2
 """A region that was being computed when so many workers died is dropped."""
 
@@ -54,11 +57,18 @@ class Crew:
         return any(worker.ready for worker in self.tracks.values())
 
     def said_hello(self, name: str, peer: str, message: Hello) -> Send:
-        """A new incarnation; returns what it has to know first."""
+        """A new incarnation; returns what it has to know first.
+
+        Raises:
+            PeerError: It computes in no precision that there is.
+        """
         worker = self.tracks[name]
+        precision = message.about.get("precision")
+        if precision not in PRECISIONS:
+            raise PeerError(f"{peer}: expected a precision of {PRECISIONS}, got {precision!r}")
         worker.identity, worker.ready = peer, True
-        worker.description = str(message.about.get("description", ""))
-        worker.precision = str(message.about["precision"]) if "precision" in message.about else None
+        worker.description = one_line(str(message.about.get("description", "")))
+        worker.precision = precision
         return self._policy_for(peer)
 
     def announce(self) -> list[Send]:
@@ -110,6 +120,11 @@ class Crew:
         worker.finish(message, now_ns)
         self._is_proven = True
         return head
+
+    def computes(self, name: str, batch: int) -> bool:
+        """Whether this is the batch whose answer is due."""
+        outstanding = self.tracks[name].outstanding
+        return bool(outstanding) and outstanding[0].batch == batch
 
     def note(self, name: str, batch: Dispatched) -> Note:
         """Which regions were answered together: what a bit-exact replay needs to know."""

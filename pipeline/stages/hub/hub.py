@@ -6,6 +6,8 @@ die at any moment is decided here, on one thread, so that it can be tested by ca
 
 from typing import Any
 
+import msgspec
+
 from pipeline.errors import PeerError, StageError
 from pipeline.messages import (
     SCHEMA_VERSION,
@@ -24,6 +26,7 @@ from pipeline.messages import (
     SourceEnded,
     Stop,
 )
+from pipeline.one_line import one_line
 from pipeline.readers.base import ResumePoint
 from pipeline.redact import redact
 from pipeline.sinks.base import Record
@@ -39,6 +42,8 @@ from pipeline.stages.hub.source import RegionTask, SourceTrack
 from pipeline.stages.hub.statistics import Answer, Statistics
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
+_MAX_FATAL = 4_000
+"""Characters of a child's last words."""
 START_TOGETHER_NS = 5_000_000_000
 """Sources that are ready wait so long for one whose reader has not said hello."""
 
@@ -61,6 +66,7 @@ class Hub:
                 plan.crop_bytes,
                 plan.credits_of.get(name, plan.credits),
                 waits_for_sinks=name in plan.waits_for_sinks,
+                slots=plan.ring_slots.get(name),
             )
             for name in plan.sources
         }
@@ -70,6 +76,10 @@ class Hub:
         self.fatal: list[str] = []
         """Why children gave up; the run fails with these."""
         self._roles: dict[str, tuple[str, str]] = {}
+        self._greeted: set[str] = set()
+        """Children that have said hello and live."""
+        self._gave_up: set[str] = set()
+        """Children that have said why they cannot go on."""
         self._actions: list[Action] = []
         self._is_stopping = False
         self._waiting_since_ns: int | None = None
@@ -86,6 +96,7 @@ class Hub:
     def child_lost(self, identity: str) -> Loss:
         """A child is gone; what it held is taken back."""
         role, name = self._roles.pop(identity, ("", ""))
+        self._greeted.discard(identity)
         if role == "worker" and self.workers[name].identity == identity:
             return self._worker_lost(name)
         if role == "sink" and self.sinks[name].identity == identity:
@@ -138,20 +149,23 @@ class Hub:
             PeerError: The message does not fit the state of its sender; it had no effect.
         """
         role, name = self._roles.get(peer, ("", ""))
+        if role and peer not in self._greeted and not isinstance(message, Hello | Fatal):
+            raise PeerError(f"{peer}: {type(message).__name__} before its hello")
         match message:
             case Hello():
                 self._hello(peer, role, name, message)
             case Frames() if role == "reader" and message.source == name:
                 self._frames(peer, message, blob)
             case ReaderStatus() if role == "reader" and message.source == name:
-                self.sources[name].counters = message.counters
+                self.sources[name].reported(message.counters)
             case SourceEnded() if role == "reader" and message.source == name:
                 self._source_ended(peer, message)
             case BatchDone() if role == "worker":
-                self._batch_done(name, message, now_ns)
+                self._batch_done(peer, name, message, now_ns)
             case SinkAck() | Closed() if role == "sink":
                 self._actions += self._outlet.took(name, message, now_ns)
-            case Fatal():
+            case Fatal() if role and peer not in self._gave_up:
+                self._gave_up.add(peer)
                 self._fatal(role, name, message.text)
             case _:
                 raise PeerError(f"{peer}: unexpected {type(message).__name__} from {role or '?'}")
@@ -210,6 +224,8 @@ class Hub:
             raise PeerError(f"{peer}: expected {role} {name}, got {message.role} {message.name}")
         if message.schema != SCHEMA_VERSION:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
+        if peer in self._greeted:
+            raise PeerError(f"{peer}: said hello already")
         if role == "reader":
             self.sources[name].said_hello(peer)
             if self._is_stopping:
@@ -218,6 +234,7 @@ class Hub:
             self._actions.append(self._crew.said_hello(name, peer, message))
         elif role == "sink":
             self._outlet.said_hello(name, peer, message)
+        self._greeted.add(peer)
 
     def _frames(self, peer: str, message: Frames, blob: bytes) -> None:
         try:
@@ -229,24 +246,30 @@ class Hub:
 
     def _source_ended(self, peer: str, message: SourceEnded) -> None:
         source = self.sources[message.source]
-        source.counters = message.counters
         if source.ended is None:
-            source.ended = message
+            source.reported(message.counters)
+            source.ended = msgspec.structs.replace(message, reason=one_line(message.reason))
             source.state = "ended"
             if not message.ok:
-                self._actions.append(Alarm(f"source {source.name}: {message.reason}"))
+                self._actions.append(Alarm(f"source {source.name}: {source.ended.reason}"))
         self._send(peer, EndConfirmed())
 
     def _fatal(self, role: str, name: str, text: str) -> None:
-        text = redact(text)
+        text = one_line(redact(text), _MAX_FATAL)
         self.fatal.append(text)
         if role == "reader":
             self.source_failed(name, text)
 
     # --- workers ----------------------------------------------------------------------------------
 
-    def _batch_done(self, name: str, message: BatchDone, now_ns: int) -> None:
-        batch = self._crew.answered(name, message, now_ns)
+    def _batch_done(self, peer: str, name: str, message: BatchDone, now_ns: int) -> None:
+        try:
+            batch = self._crew.answered(name, message, now_ns)
+        except PeerError:
+            if self._crew.computes(name, message.batch):
+                # No other answer will come; its regions need not wait for the deadline.
+                self._actions.append(Kill(peer, "gave an answer that cannot be one"))
+            raise
         self._actions.append(self._crew.note(name, batch))
         full = self.policies.full(batch.tasks)
         for number, (task, result) in enumerate(zip(batch.tasks, message.results, strict=True)):

@@ -30,5 +30,8 @@ class HubPlan:
     """Sinks that draw, and the source whose frames each of them takes out of shared memory."""
     waits_for_sinks: frozenset[str] = frozenset()
     """Sources whose frames wait for the sinks that draw them, instead of going undrawn."""
+    ring_slots: dict[str, int] = field(default_factory=dict)
+    """Whole frames of a source that shared memory holds; a source that is not named is not asked
+    where its pictures lie."""
     smooth: tuple[int, int] = (1, 1)
     """So many of the last so many answers must agree on the label that is shown."""

@@ -30,13 +30,14 @@ def check_result(
         raise PeerError(
             f"result: answers of {len(result.exit_label_ids)} exits, expected {expected}"
         )
-    labels, shares = list(result.exit_label_ids), list(result.exit_confidences)
+    labels = list(result.exit_label_ids)
+    shares = [result.confidence, result.difficulty, *result.exit_confidences]
     if observed:
         first, sure, parts = result.first_label_id, result.first_confidence, result.parts
         if first is None or sure is None or parts is None:
             raise PeerError("result: expected what exit 0 said and the parts, got neither")
         labels.append(first)
-        shares += [result.confidence, result.difficulty, sure, *parts]
+        shares += [sure, *parts]
     for label_id in labels:
         if not 0 <= label_id < num_classes:
             raise PeerError(f"result: label_id {label_id} of {num_classes} classes")

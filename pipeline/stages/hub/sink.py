@@ -3,7 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from pipeline.messages import CloseSink, HubMessage, Records
+from pipeline.errors import PeerError
+from pipeline.messages import Closed, CloseSink, HubMessage, Records, SinkAck
 from pipeline.sinks.base import Key, Record, key_of
 
 MAX_UNACKED = 4_096
@@ -76,6 +77,22 @@ class SinkTrack:
         # It looked only behind `offset`; what an earlier incarnation held, it holds too.
         self.held |= held
         self.unacked = deque(item for item in self.unacked if not self._is_held(item[1]))
+
+    def require_sent(self, message: SinkAck | Closed) -> None:
+        """Refuse an answer to what this incarnation was not sent.
+
+        Raises:
+            PeerError: So it is, and what is kept for the sink must be kept on.
+        """
+        if isinstance(message, SinkAck):
+            was_sent = bool(self.num_sent) and (
+                self.unacked[0][0] <= message.seq <= self.unacked[self.num_sent - 1][0]
+            )
+        else:
+            was_sent = self.close_sent and message.seq == self.next_seq - 1
+        if self.closed or not was_sent:
+            kind = type(message).__name__
+            raise PeerError(f"sink {self.name}: {kind} of {message.seq}, which it was not sent")
 
     def acknowledged(self, seq: int, offset: int) -> list[Record]:
         """Everything up to `seq` is durable; returns what no longer must be kept for it."""
