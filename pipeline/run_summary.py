@@ -65,6 +65,22 @@ class Disagreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Calibration pictures count as audits."""
 
 
+class DeadlineSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers against `runtime.region_deadline_ms`; shares are null without any such region."""
+
+    limit_ms: float
+    regions: int
+    """Answered regions that had a deadline."""
+    late: int
+    """Of these, cut short by it."""
+    late_share: float | None
+    overdue: int
+    """Of these, answered after it, cut short or not."""
+    overdue_share: float | None
+    exempt: int
+    """Audits and other regions that ran to full depth on purpose."""
+
+
 class SinkSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One sink; a frame can only be missing in what is drawn, never in results."""
 
@@ -88,6 +104,8 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     compute_savings_ratio: float | None
     disagreement: Disagreement | None
     """Null for a run that did not adapt, or whose adapter failed."""
+    deadline: DeadlineSummary | None
+    """Null for a run without one."""
     energy_j: float | None
     power_w: float | None
     power_source: str | None

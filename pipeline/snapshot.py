@@ -125,6 +125,23 @@ class AdaptationSnap(Snap, frozen=True, kw_only=True):
     last_alarm: str | None = None
 
 
+class DeadlineSnap(Snap, frozen=True, kw_only=True):
+    """Answers against `runtime.region_deadline_ms`, since the start."""
+
+    limit_ms: float
+    """From capture to the hub's record of the answer."""
+    regions: int = 0
+    """Answered regions that had a deadline."""
+    late: int = 0
+    """Of these, cut short by it: they have the answer of an earlier exit than the policy's."""
+    late_share: float | None = None
+    overdue: int = 0
+    """Of these, answered after it, cut short or not."""
+    overdue_share: float | None = None
+    exempt: int = 0
+    """Audits and other regions that run to full depth on purpose; they have no deadline."""
+
+
 class PowerSnap(Snap, frozen=True, kw_only=True):
     """Energy since the start; None where nothing was measured."""
 
@@ -173,6 +190,8 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     adaptation: AdaptationSnap | None = None
     adaptation_off: str | None = None
     """Why there is none."""
+    deadline: DeadlineSnap | None = None
+    """None for a run without one."""
     classes: list[str] = []
     """Names; empty for a model with more than `MAX_CLASS_NAMES`."""
     cpu_s: dict[str, float] = {}

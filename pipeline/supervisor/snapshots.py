@@ -105,6 +105,7 @@ class SnapshotMaker:
             log=state.log,
             adaptation=adaptation_snap(self._hub.policies.adapter),
             adaptation_off=adaptation_off(self._plan),
+            deadline=self._hub.deadlines.snap,
             classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,
         )

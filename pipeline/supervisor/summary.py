@@ -50,6 +50,7 @@ def make_summary(
         "average_exit_depth": None if depth is None else round(depth, 6),
         "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
         "disagreement": _disagreement(hub),
+        "deadline": msgspec.to_builtins(hub.deadlines.snap),
         **_power(state.power),
         "policy_versions": list(hub.policies.versions),
         "alarms": state.alarms,

@@ -259,7 +259,7 @@ class Supervisor:
             self._plan.model.name,
             self._out,
         )
-        for words in (self._plan.adaptation.words, restored):
+        for words in (self._plan.adaptation.words, restored, self._plan.deadline_words):
             if words is not None:
                 log.info("%s", words)
 

@@ -33,6 +33,7 @@ from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.crew import Crew, Loss
+from pipeline.stages.hub.deadlines import Deadlines
 from pipeline.stages.hub.outlet import Outlet
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.policies import Policies, PolicyInForce, of_full_depth
@@ -189,6 +190,11 @@ class Hub:
         return self._crew.tracks
 
     @property
+    def deadlines(self) -> Deadlines:
+        """How many answers met theirs."""
+        return self._crew.deadlines
+
+    @property
     def sinks(self) -> dict[str, SinkTrack]:
         """By name."""
         return self._outlet.tracks
@@ -272,9 +278,11 @@ class Hub:
             raise
         self._actions.append(self._crew.note(name, batch))
         full = self.policies.full(batch.tasks)
+        whole = full | batch.audits
         for number, (task, result) in enumerate(zip(batch.tasks, message.results, strict=True)):
             given = of_full_depth(result) if number in full else result
-            self._answered(task, given, batch, message.infer_ms, now_ns)
+            total_ms = self._answered(task, given, batch, message.infer_ms, now_ns)
+            self.deadlines.answered(task, given, total_ms=total_ms, is_full=number in whole)
         before = self.policies.in_force
         self._actions += self.policies.learn(batch, message)
         if self.policies.in_force is not before:
@@ -287,7 +295,7 @@ class Hub:
         batch: Dispatched,
         infer_ms: float,
         now_ns: int,
-    ) -> None:
+    ) -> float:
         frame = task.frame
         captured_ns = frame.header.captured_mono_ns
         total_ms = (now_ns - captured_ns) / 1e6
@@ -305,6 +313,7 @@ class Hub:
         source.left_at(result.exit)
         if frame.missing == 0:
             source.frame_age_ms, source.position_s = total_ms, frame.header.pts_s
+        return total_ms
 
     def _label(self, result: RegionResult) -> str | None:
         # As it is written, so that a reader of the results who rounds no further agrees.

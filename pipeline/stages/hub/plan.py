@@ -22,6 +22,10 @@ class HubPlan:
     credits_of: dict[str, int] = field(default_factory=dict)
     """Where a source has another number."""
     batch_deadline_ns: int = 30_000_000_000
+    region_deadline_ns: int | None = None
+    """From capture to answer; None sets none."""
+    deadline_sources: frozenset[str] = frozenset()
+    """Sources whose regions have it."""
     always_full: frozenset[str] = frozenset()
     """Sources whose every region runs to full depth."""
     min_confidence: float = 0.0
