@@ -23,7 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgpack
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +41,7 @@ from pipeline.readers.images import ImagesReader
 from pipeline.regions import Cropper, build_region_finder
 from pipeline.sinks.jsonl import read_records
 from pipeline.supervisor import plan_run
+from pipeline.supervisor.recomputed import read_telemetry
 from pipeline.supervisor.recording import RESOLVED, SUMMARY, TELEMETRY
 
 MIN_EXIT_SHARE = 0.02
@@ -125,15 +125,12 @@ def load_run(folder: Path) -> Run:
     sources = list(config.sources)
     policies: dict[int, dict[str, Any]] = {}
     batches: list[Batch] = []
-    with (folder / TELEMETRY).open("rb") as stream:
-        for note in msgpack.Unpacker(stream, raw=False):
-            if note["kind"] == "policy":
-                policies[note["version"]] = note["body"]
-            elif note["kind"] == "batch":
-                keys = [
-                    (sources[source], frame, region) for source, frame, region in note["regions"]
-                ]
-                batches.append(Batch(note["worker"], note["policy_version"], keys))
+    for note in read_telemetry(folder / TELEMETRY):
+        if note["kind"] == "policy":
+            policies[note["version"]] = note["body"]
+        elif note["kind"] == "batch":
+            keys = [(sources[source], frame, region) for source, frame, region in note["regions"]]
+            batches.append(Batch(note["worker"], note["policy_version"], keys))
     results = {
         (record["source"], record["frame"], record["region"]): record
         for record in read_records(folder / "results.jsonl", 0)

@@ -20,6 +20,11 @@ from pipeline.stages.hub import Adapter
 TELEMETRY = "telemetry.mpk"
 RESOLVED = "config.resolved.yaml"
 SUMMARY = "summary.json"
+DAMAGED = (ValueError, TypeError, msgpack.exceptions.UnpackException)
+"""What reading a record raises when it is none; half of one is `msgpack.OutOfData`."""
+_MAX_RECORD_BYTES = 65 << 20
+"""The adapter's state is the largest."""
+_MAX_ITEMS = 1 << 20
 
 log = logging.getLogger(__name__)
 
@@ -86,17 +91,32 @@ class Recording:
         self._stream = None
 
 
+def unpacker(stream: BinaryIO, **options: Any) -> Any:
+    """Reads records one by one; what claims to be larger than any is damaged (`DAMAGED`)."""
+    return msgpack.Unpacker(
+        stream,
+        max_buffer_size=_MAX_RECORD_BYTES,
+        max_array_len=_MAX_ITEMS,
+        max_map_len=_MAX_ITEMS,
+        **options,
+    )
+
+
 def _cut_partial_record(path: Path) -> None:
     """Cut half a record, which a run that was killed left: what follows could not be read."""
     if not path.is_file() or not path.stat().st_size:
         return
     with path.open("r+b") as stream:
-        unpacker = msgpack.Unpacker(stream)
+        records = unpacker(stream)
         end = 0
-        with contextlib.suppress(msgpack.OutOfData):
+        try:
             while True:
-                unpacker.skip()
-                end = unpacker.tell()
+                records.skip()
+                end = records.tell()
+        except msgpack.OutOfData:
+            pass
+        except DAMAGED as error:
+            log.warning("%s: damaged behind byte %d (%s); cut there", path, end, error)
         stream.truncate(end)
 
 

@@ -172,16 +172,18 @@ class Adapter:
             raise DataError(
                 f"adapter state: expected settings {settings}, got {state.get('settings')}"
             )
+        before = self._controller, self._deployed, self._policy
         try:
             self._controller = self._controller.from_state(state.get("controller", {}))
+            self._deploy()
+            self._alarms_told = self._controller.num_alarms
         except DataError:
             raise
         except (
             Exception
         ) as error:  # a sound state of another version must not keep a run from starting
+            self._controller, self._deployed, self._policy = before
             raise DataError(f"adapter state: {type(error).__name__}: {error}") from error
-        self._deploy()
-        self._alarms_told = self._controller.num_alarms
 
     def _take(
         self, answers: Sequence[tuple[str, int, RegionResult]], probability: float, time_ms: float
