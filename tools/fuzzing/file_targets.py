@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from dart_stream.exit_table_file import read_exit_table
 from dart_stream.model_calibration import CALIBRATION, read_calibration
 from dart_stream.model_dir import ModelInfo, load_network, read_info, read_policy
@@ -14,12 +16,14 @@ from fuzzing.files import (
     odd_lines,
     odd_msgpack,
     odd_safetensors,
+    odd_state,
     odd_yaml,
 )
 from pipeline.config import PolicyConfig
 from pipeline.config_file import load_config
 from pipeline.sinks.jsonl import JsonlSink
 from pipeline.stages.hub import Adapter, Hub
+from pipeline.supervisor.adaptation_snap import adaptation_snap
 from pipeline.supervisor.adapter_keeper import STATE, read_state_file
 from pipeline.supervisor.plan import RunPlan, build_policy
 from pipeline.supervisor.recomputed import read_telemetry, recompute
@@ -93,6 +97,7 @@ def recording_targets(
         make: a fresh adapter of the same model and configuration.
     """
     recording, saved = folder / TELEMETRY, folder / STATE
+    notes = [note for note in _sound_notes(folder, telemetry) if note["kind"] == "seen"][:20]
     return [
         FileTarget(
             TELEMETRY,
@@ -104,9 +109,7 @@ def recording_targets(
         FileTarget(
             "its end", (telemetry,), recording, lambda: Recording(folder).close(), odd_msgpack
         ),
-        FileTarget(
-            STATE, (state,), saved, lambda: make().restore(read_state_file(saved)), odd_msgpack
-        ),
+        FileTarget(STATE, (state,), saved, lambda: _go_on(make(), saved, notes), odd_state),
     ]
 
 
@@ -150,6 +153,23 @@ def _read_model(folder: Path, *, weights: bool) -> None:
 
 def _read_policy(folder: Path, info: ModelInfo) -> None:
     build_policy(PolicyConfig(), info, read_policy(folder))
+
+
+def _sound_notes(folder: Path, telemetry: bytes) -> list[dict[str, Any]]:
+    path = folder / "sound.mpk"
+    path.write_bytes(telemetry)
+    return list(read_telemetry(path))
+
+
+def _go_on(adapter: Adapter, saved: Path, notes: list[dict[str, Any]]) -> None:
+    """What a run does with it: restore, publish, learn, publish, save."""
+    adapter.restore(read_state_file(saved))
+    for note in (None, *notes):
+        if note is not None:
+            adapter.replay(note)
+        adapter.policy.to_dict()
+        msgspec.msgpack.encode(adaptation_snap(adapter))
+    adapter.to_state()
 
 
 def _use(path: Path) -> None:

@@ -3,12 +3,14 @@
 import json
 import random
 import time
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgpack
+import msgspec
 import yaml
 
 from dart_stream.errors import DartStreamError
@@ -66,6 +68,15 @@ def odd_msgpack(body: bytes, rng: random.Random) -> bytes:
     return b"".join(map(_packed, records))
 
 
+def odd_state(body: bytes, rng: random.Random) -> bytes:
+    """An adapter's state with odd values under a checksum that fits them."""
+    state = msgpack.unpackb(body, raw=False, strict_map_key=False)
+    inner = state["controller"]
+    inner["memory"] = odd_tree(inner["memory"], rng)
+    inner["checksum"] = zlib.crc32(msgspec.json.encode(inner["memory"], order="deterministic"))
+    return _packed(state)
+
+
 def odd_safetensors(body: bytes, rng: random.Random) -> bytes:
     """A header with odd shapes, types and offsets; a size of 10^12 among them."""
     length = int.from_bytes(body[:8], "little")
@@ -103,7 +114,7 @@ def _damage(target: FileTarget, sound: bytes, rng: random.Random) -> bytes:
         return damaged(sound, rng, target.sound)
     try:
         return target.odd(sound, rng)
-    except (ValueError, TypeError, OverflowError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         return damaged(sound, rng, target.sound)  # the format cannot hold that value
 
 

@@ -171,6 +171,7 @@ class Player:
     newest: int = -1
 
     def greet(self) -> None:
+        """Say hello, with what its role has to say."""
         about = {}
         if self.role == "reader":
             source = self.game.hub.sources[self.name]
@@ -189,6 +190,7 @@ class Player:
         self.game.say(self.peer, m.Hello(self.role, self.name, 1, about=about))
 
     def act(self) -> None:
+        """Do what it was told, and read on."""
         while self.inbox and self.peer in self.game.living:
             self._obey(self.inbox.popleft())
         if self.role == "reader":

@@ -68,19 +68,22 @@ def _one_change(tree: Any, rng: random.Random) -> Any:
 
 def _bent(node: Any, rng: random.Random) -> Any:
     """Like it, but not it."""
-    if isinstance(node, bool):
-        return not node
-    if isinstance(node, int):
-        return max(-(2**63), min(node + rng.choice((-1, 1, 7, 1_000, 2**40)), 2**63))
-    if isinstance(node, float):
-        return rng.choice((node * -1, node + 1, node * 1e6, int(min(abs(node), 1e15))))
-    if isinstance(node, str):
-        return rng.choice((node + "x", node[:-1], node.upper(), node * 50, f"{node}\n{node}"))
-    if isinstance(node, list):
-        return rng.choice((node + node, node[:-1], node[::-1], node * 20))
-    if isinstance(node, dict):
-        return {**node, rng.choice(("x", "", "class", "kind")): rng.choice(ODD)}
-    return rng.choice(ODD)
+    match node:
+        case bool():
+            bent: Any = not node
+        case int():
+            bent = max(-(2**63), min(node + rng.choice((-1, 1, 7, 1_000, 2**40)), 2**63))
+        case float():
+            bent = rng.choice((node * -1, node + 1, node * 1e6, int(min(abs(node), 1e15))))
+        case str():
+            bent = rng.choice((node + "x", node[:-1], node.upper(), node * 50, f"{node}\n{node}"))
+        case list():
+            bent = rng.choice((node + node, node[:-1], node[::-1], node * 20))
+        case dict():
+            bent = {**node, rng.choice(("x", "", "class", "kind")): rng.choice(ODD)}
+        case _:
+            bent = rng.choice(ODD)
+    return bent
 
 
 Path = tuple[Any, ...]
