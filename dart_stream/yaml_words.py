@@ -8,6 +8,8 @@ import yaml
 MAX_BYTES: Final = 1 << 20
 _MAX_NODES: Final = 100_000
 _MAX_DEPTH: Final = 40
+_MAX_FLOW_DEPTH: Final = 200
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
 
 
 class Loader(yaml.SafeLoader):
@@ -37,12 +39,23 @@ def read_words(text: str) -> Any:
     """
     if len(text) > MAX_BYTES:
         raise yaml.YAMLError(f"expected at most {MAX_BYTES} characters, got {len(text)}")
+    if _flow_depth(text) > _MAX_FLOW_DEPTH:  # the library takes its time to find out
+        raise yaml.YAMLError(f"expected brackets at most {_MAX_FLOW_DEPTH} deep")
     try:
         plain = yaml.load(text, Loader=Loader)  # noqa: S506  # derives from SafeLoader
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         raise yaml.YAMLError(f"{type(error).__name__}: {error}") from error
     _count(plain, 0, 0)
     return plain
+
+
+def _flow_depth(text: str) -> int:
+    """How deep brackets are nested, those in texts and comments counted, too."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(text):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _count(node: Any, seen: int, depth: int) -> int:

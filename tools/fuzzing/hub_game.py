@@ -99,6 +99,7 @@ class HubGame:
             self.accepted += 1
         else:
             self.refused += 1
+        self.hub.check_ledger()
         return header, blob
 
     def step(self) -> None:

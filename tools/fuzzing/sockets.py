@@ -27,7 +27,7 @@ from pipeline.specs import MonitorSpec
 from pipeline.supervisor import Outcome, Supervisor, plan_run, supervisor
 from pipeline.supervisor.recording import prepare_out, write_resolved
 from pipeline.supervisor.specs import SpecFactory
-from pipeline.transport import encode_snapshot
+from pipeline.transport import encode_snapshot, new_context
 
 SOURCE = "lot"
 _NAMES = (b"stranger", b"worker/0#7", b"reader/lot#9", b"sink/jsonl-0#3", b"\x1b[2J\n", b"x" * 200)
@@ -41,17 +41,31 @@ def run_tapped(
     prepare_out(out)
     write_resolved(out, loaded.plain)
     taps: list[Tap] = []
+    context = new_context()
 
     class Tapped(SpecFactory):
         def __init__(
             self, *args: Any, endpoints: tuple[str, str], folder: str, **rest: Any
         ) -> None:
-            front = f"ipc://{folder}/tap"
-            taps.append(Tap(front, endpoints[0], rng, limit=limit, max_frames=max_frames))
+            threads = loaded.config.runtime.type == "threads"
+            front = "inproc://tap" if threads else f"ipc://{folder}/tap"
+            taps.append(
+                Tap(
+                    front,
+                    endpoints[0],
+                    rng,
+                    limit=limit,
+                    max_frames=max_frames,
+                    context=context if threads else None,
+                )
+            )
             taps[0].start()
             super().__init__(*args, endpoints=(front, endpoints[1]), folder=folder, **rest)
 
-    with mock.patch.object(supervisor, "SpecFactory", Tapped):
+    with (
+        mock.patch.object(supervisor, "SpecFactory", Tapped),
+        mock.patch.object(supervisor, "new_context", return_value=context),
+    ):
         try:
             outcome = Supervisor(plan_run(loaded.config), out).run()
         finally:

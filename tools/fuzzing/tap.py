@@ -15,6 +15,7 @@ import zmq
 from fuzzing.wire import mutated
 from pipeline import messages as m
 from pipeline.errors import PeerError
+from pipeline.transport import Context, new_context
 
 _KEPT = 300
 Parts = list[bytes]
@@ -43,16 +44,25 @@ class Tap(threading.Thread):
         rng: chance.
         limit: messages to add in each direction.
         max_frames: of them, frames to the hub.
+        context: of a run in threads; None makes one.
     """
 
     def __init__(
-        self, front: str, back: str, rng: random.Random, *, limit: int, max_frames: int
+        self,
+        front: str,
+        back: str,
+        rng: random.Random,
+        *,
+        limit: int,
+        max_frames: int,
+        context: Context | None = None,
     ) -> None:
         super().__init__(name="tap", daemon=True)
         self.added = Added()
         self.error: BaseException | None = None
         self._front, self._back, self._rng = front, back, rng
         self._limit, self._max_frames = limit, max_frames
+        self._context = context
         self._halt = threading.Event()
         self._heard: dict[str, deque[Parts]] = {
             "child": deque(maxlen=_KEPT),
@@ -66,16 +76,25 @@ class Tap(threading.Thread):
 
     def run(self) -> None:
         """Forward and add."""
-        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        # A shadow: who ends a shared context must not close our sockets in the middle of a call.
+        own = None if self._context is None else Context.shadow(self._context)
+        context = new_context() if own is None else own
+        sockets: list[zmq.Socket[bytes]] = []
         try:
-            self._forward(context)
+            self._forward(context, sockets)
+        except zmq.ContextTerminated:
+            pass  # the run is over
         except Exception as error:  # noqa: BLE001  # told by whoever started it
             self.error = error
         finally:
-            context.destroy(linger=0)
+            for one in sockets:
+                one.close(linger=0)
+            if own is None:
+                context.term()
 
-    def _forward(self, context: "zmq.Context[zmq.Socket[bytes]]") -> None:
+    def _forward(self, context: Context, sockets: "list[zmq.Socket[bytes]]") -> None:
         router = context.socket(zmq.ROUTER)
+        sockets.append(router)
         router.bind(self._front)
         poller = zmq.Poller()
         poller.register(router, zmq.POLLIN)
@@ -87,6 +106,7 @@ class Tap(threading.Thread):
                     name, *parts = router.recv_multipart()
                     if name not in lines:
                         line = context.socket(zmq.DEALER)
+                        sockets.append(line)
                         line.setsockopt(zmq.IDENTITY, name)
                         line.connect(self._back)
                         poller.register(line, zmq.POLLIN)
