@@ -144,7 +144,7 @@ def _among_strangers(
     def see(snapshot: Snapshot) -> None:
         """Between two turns of the hub, twice a second."""
         snapshots.append(snapshot)
-        if snapshot.state == "running" and report.cases < count:
+        if snapshot.state == "running" and not report.cases:
             endpoint = supervisor._folder.endpoint("hub")  # noqa: SLF001  # a stranger finds it
             report.cases += strangers(endpoint, bodies, rng, count)
 

@@ -91,6 +91,7 @@ class Hub:
     def child_started(self, identity: str, role: str, name: str) -> None:
         """A child with this identity may now speak."""
         self._roles[identity] = (role, name)
+        self._greeted.discard(identity)
         if role == "reader" and self.sources[name].ended is None:
             self.sources[name].state = "starting"
 
