@@ -72,7 +72,6 @@ def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:
         received = link.receive(200)
         if received is None:
             continue
-        received_ms = _now_ms()
         message, blob = received
         if isinstance(message, Stop):
             return
@@ -81,7 +80,7 @@ def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:
                 worker.learn_policy(message)
             elif isinstance(message, Batch):
                 with running():
-                    done = worker.answer(message, blob, received_ms)
+                    done = worker.answer(message, blob)
                 link.send(done)
         except PeerError as error:
             link.refuse(error)
@@ -134,13 +133,8 @@ class Classifier:
         while len(self._policies) > _POLICIES_KEPT:
             del self._policies[next(iter(self._policies))]
 
-    def answer(self, batch: Batch, blob: bytes, received_ms: float | None = None) -> BatchDone:
-        """Classify a batch.
-
-        Args:
-            batch: what to do.
-            blob: pixels.
-            received_ms: when it came, on the clock of `_now_ms`; None is now.
+    def answer(self, batch: Batch, blob: bytes) -> BatchDone:
+        """Classify a batch, as soon as it has come: its budgets run from now.
 
         Raises:
             PeerError: The pixels have the wrong size, the policy was never sent, or a region is
@@ -157,7 +151,7 @@ class Classifier:
         difficulty = self.difficulty(parts, policy)
         audit = np.zeros(batch.regions, dtype=np.bool_)
         audit[batch.audit] = True
-        deadline = self._deadline(batch, begin_s * 1e3 if received_ms is None else received_ms)
+        deadline = self._deadline(batch, begin_s * 1e3)
         decisions = self.engine.run(
             images, difficulty, policy, audit if batch.audit else None, deadline
         )
