@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from dart_stream.costs import Costs
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
+from dart_stream.model_info import MAX_COST, MAX_TEMPERATURE, MIN_TEMPERATURE
 
 FORMAT_VERSION: Final = 1
 _KEY: Final = "dart_stream_exit_table"
@@ -63,11 +64,12 @@ def read_exit_table(path: Path) -> ExitTable:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise DataError(f"{path}: expected an exit table in safetensors format: {error}") from error
+    except (SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        words = " ".join(str(error).split())
+        raise DataError(f"{path}: expected an exit table in safetensors format: {words}") from error
     try:
         return _table(_header(metadata), arrays)
-    except (DataError, msgspec.ValidationError, ValueError) as error:
+    except (DataError, msgspec.ValidationError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: {error}") from error
 
 
@@ -96,6 +98,9 @@ def _table(header: _Header, arrays: dict[str, NDArray[Any]]) -> ExitTable:
     if logits.ndim != 3:
         raise DataError(f"logits: expected [pictures, exits, classes], got {list(logits.shape)}")
     n, exits, classes = logits.shape
+    if not exits or not classes:
+        raise DataError(f"logits: expected exits and classes, got {list(logits.shape)}")
+    _require_sound(header, known)
     known.setdefault("difficulty", np.full(n, 0.5, np.float32))
     names = header.classes or [str(index) for index in range(classes)]
     return ExitTable(
@@ -108,6 +113,25 @@ def _table(header: _Header, arrays: dict[str, NDArray[Any]]) -> ExitTable:
         source=header.source,
         **known,
     )
+
+
+def _require_sound(header: _Header, arrays: dict[str, NDArray[Any]]) -> None:
+    """Refuse numbers that nothing can be computed with."""
+    for name, array in arrays.items():
+        expected = (3,) if name == "parts" else ()
+        if array.shape[1:] != expected or not array.ndim:
+            raise DataError(f"{name}: expected {['pictures', *expected]}, got {list(array.shape)}")
+        if name != "labels" and len(array) and not 0 <= array.min() <= array.max() <= 1:
+            raise DataError(f"{name}: expected 0 to 1, got {array.min():g} to {array.max():g}")
+    for temperature in header.temperatures or ():
+        if not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+            raise DataError(
+                f"temperatures: expected {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}, "
+                f"got {temperature:g}"
+            )
+    for costs in (header.macs, header.times):
+        if costs is not None and not costs.plain() + sum(costs.heads) + costs.estimator < MAX_COST:
+            raise DataError(f"costs: expected less than {MAX_COST:g} in all")
 
 
 def _typed(name: str, array: NDArray[Any]) -> NDArray[Any]:

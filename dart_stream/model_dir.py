@@ -205,6 +205,7 @@ def load_network(directory: Path, info: ModelInfo | None = None) -> "MultiExitNe
     Raises:
         ModelError: weights are missing, damaged, not finite, or of another network.
     """
+    from dart_stream.model_size import SLACK_ELEMENTS, SizeLimit
     from dart_stream.model_weights import read_weights, require_same_weights
     from dart_stream.models import create_model
 
@@ -212,13 +213,15 @@ def load_network(directory: Path, info: ModelInfo | None = None) -> "MultiExitNe
     path = directory / _WEIGHTS
     _require_own_file(path)
     state = read_weights(path)
+    stored = sum(tensor.numel() for tensor in state.values())
     try:
-        network = create_model(
-            info.architecture.family,
-            num_classes=len(info.classes),
-            input_size=info.input_size,
-            **info.architecture.config,
-        )
+        with SizeLimit(2 * stored + SLACK_ELEMENTS):
+            network = create_model(
+                info.architecture.family,
+                num_classes=len(info.classes),
+                input_size=info.input_size,
+                **info.architecture.config,
+            )
     except ModelError as error:
         raise ModelError(f"{directory / _INFO}: {error}") from error
     if len(network.stages) != info.num_exits:
@@ -267,7 +270,7 @@ def _read_versioned_json(path: Path) -> dict[str, Any]:
     content = _read_own_file(path)
     try:
         body = msgspec.json.decode(content)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: expected JSON: {error}") from error
     if not isinstance(body, dict):
         raise ModelError(f"{path}: expected a JSON object, got {type(body).__name__}")

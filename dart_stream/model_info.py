@@ -10,11 +10,19 @@ from dart_stream.macs import Macs
 
 FORMAT_VERSION = 1
 
-Positive = Annotated[float, Meta(gt=0)]
-Pixels = Annotated[int, Meta(ge=1)]
+MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-3, 1e3
+"""Logits divided by more or less are all alike, or no numbers any more."""
+MAX_COST = 1e15
+"""Multiply-accumulates of one region."""
+
+Temperature = Annotated[float, Meta(ge=MIN_TEMPERATURE, le=MAX_TEMPERATURE)]
+Deviation = Annotated[float, Meta(ge=1e-6, le=1e6)]
+Pixels = Annotated[int, Meta(ge=1, le=4_096)]
+"""A picture of that size still fits a message."""
 Count = Annotated[int, Meta(ge=1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
-Channels = tuple[float, float, float]
+Mean = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Channels = tuple[Mean, Mean, Mean]
 Figures = TypeVar("Figures")
 
 _PER_EXIT = (
@@ -51,7 +59,7 @@ class PixelStatistics(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Mean and standard deviation of each channel of RGB pixels in [0, 1]."""
 
     mean: Channels
-    std: tuple[Positive, Positive, Positive]
+    std: tuple[Deviation, Deviation, Deviation]
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -159,7 +167,7 @@ class ModelInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     input_size: tuple[Pixels, Pixels]
     resize: Literal["letterbox", "stretch"]
     normalisation: PixelStatistics
-    temperatures: Annotated[list[Positive], Meta(min_length=1)]
+    temperatures: Annotated[list[Temperature], Meta(min_length=1, max_length=255)]
     difficulty: dict[str, Any] | None
     macs: Macs
     data: str
@@ -173,6 +181,8 @@ class ModelInfo(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
             self._require_one_per_exit(name, values)
             if min(values) < 0:
                 raise ValueError(f"expected {name} of 0 or more, got {min(values)}")
+        if sum(self.macs.stages) + sum(self.macs.heads) > MAX_COST:
+            raise ValueError(f"expected at most {MAX_COST:g} multiply-accumulates in all")
         if self.macs.plain() == 0:
             raise ValueError("expected a network that costs multiply-accumulates, got 0 of them")
         if len(set(self.classes)) != len(self.classes):

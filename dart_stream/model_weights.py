@@ -41,7 +41,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise ModelError(
             f"{path}: expected weights in safetensors format, found a damaged or other file "
-            f"({error}); copy the model directory again"
+            f"({' '.join(str(error).split())}); copy the model directory again"
         ) from error
 
 

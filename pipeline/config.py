@@ -228,6 +228,10 @@ class RuntimeConfig(Config, frozen=True, kw_only=True):
     up to 128 for files that wait, which makes larger batches."""
     batch_deadline_s: Seconds = 30.0
     """A batch that takes longer gets its worker killed."""
+    region_deadline_ms: Annotated[float, Meta(gt=0)] | None = None
+    """From the capture of a frame to the answers of its regions, for sources that cannot wait: what
+    would take longer gets the answer of the exit where it stands, and counts as late. Audits and
+    full depth on purpose have no deadline."""
     start_timeout_s: Seconds = 120.0
     """A child that has not said hello by then is killed."""
     max_restarts: Annotated[int, Meta(ge=0)] = 5

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from dart_stream.yaml_words import Loader
+from dart_stream.yaml_words import MAX_BYTES, read_words
 from pipeline.config import PipelineConfig, SourceConfig
 from pipeline.errors import ConfigError
 from pipeline.redact import redact
@@ -103,13 +103,14 @@ def _convert(plain: Any, kind: Any, where: str) -> Any:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MAX_BYTES + 1)  # one too many is refused
     except FileNotFoundError:
         raise ConfigError(f"{path}: expected a configuration file, found none") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     try:
-        plain = yaml.load(text, Loader=Loader)  # noqa: S506  # derives from SafeLoader
+        plain = read_words(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if plain is None:
@@ -127,7 +128,7 @@ def _environment_overrides(environment: Mapping[str, str]) -> Iterable[tuple[str
 
 def _set(plain: dict[str, Any], key: str, text: str) -> None:
     try:
-        value = yaml.load(text, Loader=Loader)  # noqa: S506  # derives from SafeLoader
+        value = read_words(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"{key}: value is not YAML: {text!r}") from error
     *parents, last = key.split(".")

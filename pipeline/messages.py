@@ -4,15 +4,34 @@ A message is two parts: a header (a tagged array, MessagePack) and a blob (raw p
 Decoding checks types, sizes and the blob's length, so a stage never sees a malformed message.
 """
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from pipeline.errors import PeerError
+from pipeline.finite import require_finite
 
 SCHEMA_VERSION: Final = 1
 MAX_HEADER_BYTES: Final = 4 << 20
 MAX_BLOB_BYTES: Final = 64 << 20
+
+# Bounds refuse NaN and infinity, too. They are far beyond what happens, so that only nonsense meets
+# them; sums and differences of such numbers stay exact in 64 bits.
+Count = Annotated[int, Meta(ge=0, le=1 << 53)]
+FrameNumber = Annotated[int, Meta(ge=0, le=1 << 61)]
+"""Below the key of the record that ends a source."""
+Clock = Annotated[int, Meta(ge=0, le=1 << 62)]
+"""Nanoseconds."""
+Number = Annotated[float, Meta(ge=-1e15, le=1e15)]
+Milliseconds = Annotated[float, Meta(ge=0, le=1e15)]
+Seconds = Annotated[float, Meta(ge=0, le=1e12)]
+Share = Annotated[float, Meta(ge=0, le=1.000001)]
+"""0 to 1; sums of float32 may pass it by their rounding."""
+ClassNumber = Annotated[int, Meta(ge=0, le=65_535)]
+ExitNumber = Annotated[int, Meta(ge=0, le=254)]
+Credits = Annotated[int, Meta(ge=0, le=1 << 20)]
+Role = Literal["reader", "worker", "sink", "monitor"]
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True, tag=True, forbid_unknown_fields=True):
@@ -25,10 +44,10 @@ class Counters(msgspec.Struct, frozen=True, array_like=True):
     Cumulative since the start of the source, so a lost message cannot unbalance the ledger.
     """
 
-    captured: int = 0
-    dropped: dict[str, int] = {}
-    skipped: int = 0
-    corrupt: int = 0
+    captured: Count = 0
+    dropped: dict[str, Count] = {}
+    skipped: Count = 0
+    corrupt: Count = 0
 
 
 class LinkAccount(msgspec.Struct, frozen=True, array_like=True):
@@ -37,21 +56,21 @@ class LinkAccount(msgspec.Struct, frozen=True, array_like=True):
     A gap is open as long as there are more gaps than reconnects.
     """
 
-    gaps: int = 0
+    gaps: Count = 0
     """Stretches without pictures: connections that were lost after they had given some."""
-    reconnects: int = 0
+    reconnects: Count = 0
     """Gaps that have ended."""
-    gap_s: float = 0.0
+    gap_s: Seconds = 0.0
     """Seconds of all that have ended, from the last picture to the next one."""
-    longest_gap_s: float = 0.0
-    clock_jumps: int = 0
+    longest_gap_s: Seconds = 0.0
+    clock_jumps: Count = 0
     """How often the camera's timestamps have jumped while it was connected."""
 
 
 class RegionHeader(msgspec.Struct, frozen=True, array_like=True):
     """A region as it travels; its crop is in the blob, in the same order."""
 
-    box: tuple[float, float, float, float]
+    box: tuple[Number, Number, Number, Number]
     name: str | None = None
     track: int | None = None
 
@@ -62,9 +81,9 @@ class RegionHeader(msgspec.Struct, frozen=True, array_like=True):
 class Hello(Message, frozen=True):
     """First word of every child; the hub answers with what it needs to begin."""
 
-    role: str
+    role: Role
     name: str
-    pid: int
+    pid: Count
     schema: int = SCHEMA_VERSION
     about: dict[str, Any] = {}
     """Worker: device, precision, threads, description. Sink: `keys`, the last key per source."""
@@ -73,16 +92,16 @@ class Hello(Message, frozen=True):
 class FrameHeader(msgspec.Struct, frozen=True, array_like=True):
     """One frame as it travels."""
 
-    frame: int
-    pts_s: float
-    captured_at_ns: int
-    captured_mono_ns: int
-    decode_ms: float
+    frame: FrameNumber
+    pts_s: Number
+    captured_at_ns: Clock
+    captured_mono_ns: Clock
+    decode_ms: Milliseconds
     regions: list[RegionHeader]
-    segment: int = 0
+    segment: Count = 0
     """Number of the unbroken stretch of its source: grows when a camera is opened anew or its
     pictures change their size."""
-    slot: int | None = None
+    slot: Count | None = None
     """Of its reader's ring in shared memory, where its picture lies; None if it was not kept."""
 
 
@@ -104,12 +123,12 @@ class ReaderStatus(Message, frozen=True):
     source: str
     counters: Counters
     state: str
-    waiting: int
+    waiting: Count
     """Frames held for want of a credit."""
     link: LinkAccount = LinkAccount()
     trouble: str | None = None
     """Why a live source gives no pictures; `state` is then "reconnecting"."""
-    stuck_s: float = 0.0
+    stuck_s: Seconds = 0.0
     """How long the decoder of a live source has not come back from one call."""
 
 
@@ -126,46 +145,51 @@ class SourceEnded(Message, frozen=True):
 class RegionResult(msgspec.Struct, frozen=True, array_like=True):
     """A worker's answer for one region of a batch."""
 
-    label_id: int
-    confidence: float
-    exit: int
-    difficulty: float
-    macs: int
-    first_label_id: int | None = None
+    label_id: ClassNumber
+    confidence: Share
+    exit: ExitNumber
+    difficulty: Share
+    macs: Count
+    first_label_id: ClassNumber | None = None
     """Exit 0's answer; None unless the worker was asked to observe."""
-    first_confidence: float | None = None
-    parts: tuple[float, float, float] | None = None
+    first_confidence: Share | None = None
+    parts: tuple[Share, Share, Share] | None = None
     """Raw edge density, variance and gradient, each in [0, 1]; likewise."""
-    exit_label_ids: list[int] = []
+    exit_label_ids: list[ClassNumber] = []
     """Every exit's answer, if it ran to full depth on purpose; the last is full depth."""
-    exit_confidences: list[float] = []
+    exit_confidences: list[Share] = []
+    late: bool = False
+    """It was cut short: this is the deepest answer that there was by its deadline."""
 
 
 class BatchDone(Message, frozen=True):
     """Answers in the order of the batch."""
 
-    batch: int
+    batch: Count
     results: list[RegionResult]
-    infer_ms: float
-    cpu_ms: float
+    infer_ms: Milliseconds
+    cpu_ms: Milliseconds
 
 
 class SinkAck(Message, frozen=True):
-    """All records up to `seq` are durable; `offset` is where a restart may begin to look."""
+    """All records up to `seq` are durable; `offset` is where a restart may begin to look.
 
-    seq: int
-    offset: int
-    lost: int = 0
+    Sent again with the same `seq`, -1 before the first, while it waits.
+    """
+
+    seq: Annotated[int, Meta(ge=-1, le=1 << 53)]
+    offset: Count
+    lost: Count = 0
     """Of what this incarnation found or took: so much is not in what the sink wrote."""
     trouble: str | None = None
     """Why it waits, or loses what it is given, for a person; None if all is well."""
 
 
 class Closed(Message, frozen=True):
-    """A sink has flushed and closed."""
+    """A sink has flushed and closed; -1 if it was sent nothing."""
 
-    seq: int
-    lost: int = 0
+    seq: Annotated[int, Meta(ge=-1, le=1 << 53)]
+    lost: Count = 0
     """As in `SinkAck`."""
 
 
@@ -189,7 +213,7 @@ class Join(Message, frozen=True):
 class Ping(Message, frozen=True):
     """A reader on another host lives; the hub answers with `Pong`."""
 
-    sent_ns: int
+    sent_ns: Clock
     """Its monotonic clock."""
 
 
@@ -203,8 +227,8 @@ class Leave(Message, frozen=True):
 class Credit(Message, frozen=True):
     """A reader may send this many more frames, and fill this many slots of its ring again."""
 
-    frames: int
-    slots: int = 0
+    frames: Credits
+    slots: Credits = 0
 
 
 class EndConfirmed(Message, frozen=True):
@@ -214,31 +238,34 @@ class EndConfirmed(Message, frozen=True):
 class PolicyBody(Message, frozen=True):
     """A policy, sent to each worker before the first batch that names its version."""
 
-    version: int
+    version: Count
     body: dict[str, Any]
 
 
 class Batch(Message, frozen=True):
     """Regions to classify. Blob: crops, uint8, (regions, height, width, 3)."""
 
-    batch: int
-    policy_version: int
-    regions: int
-    audit: list[int] = []
+    batch: Count
+    policy_version: Count
+    regions: Annotated[int, Meta(ge=1, le=MAX_BLOB_BYTES)]
+    audit: list[Count] = []
     """Positions that run to full depth on purpose."""
+    budgets_ms: list[Number | None] = []
+    """Per region, the time from receipt to its deadline, negative if that has passed; None for one
+    without, empty where no region has any. A budget, because clocks of two hosts differ."""
 
 
 class Records(Message, frozen=True):
     """Records for a sink; `first_seq` numbers the first, the rest follow by one."""
 
-    first_seq: int
+    first_seq: Count
     records: list[dict[str, Any]]
 
 
 class CloseSink(Message, frozen=True):
     """No record follows `seq`; flush, answer `Closed`, leave."""
 
-    seq: int
+    seq: Annotated[int, Meta(ge=-1, le=1 << 53)]
 
 
 class Stop(Message, frozen=True):
@@ -250,8 +277,11 @@ class Assignment(Message, frozen=True):
 
     spec: dict[str, Any]
     """The fields of its `ReaderSpec` but for what is its host's own matter."""
-    timeout_s: float
+    timeout_s: Seconds
     """Either side takes the other for gone when it has heard nothing for so long."""
+
+    def __post_init__(self) -> None:
+        require_finite(self.spec)
 
 
 class TurnedAway(Message, frozen=True):
@@ -265,9 +295,9 @@ class TurnedAway(Message, frozen=True):
 class Pong(Message, frozen=True):
     """Answer to a `Ping`, so that the reader knows that it is heard, and the hub's clock."""
 
-    sent_ns: int
+    sent_ns: Clock
     """Of the `Ping`."""
-    hub_ns: int
+    hub_ns: Clock
     """The hub's monotonic clock."""
 
 

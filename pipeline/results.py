@@ -49,6 +49,8 @@ class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     confidence: float
     exit: int
     difficulty: float
+    late: bool
+    """Cut short by `runtime.region_deadline_ms`: the policy would have gone on."""
     audited: bool
     full_depth: FullDepth | None
     policy_version: int

@@ -79,6 +79,22 @@ class TruthFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exit_gap: float | None
 
 
+class DeadlineSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers against `runtime.region_deadline_ms`; shares are null without any such region."""
+
+    limit_ms: float
+    regions: int
+    """Answered regions that had a deadline."""
+    late: int
+    """Of these, cut short by it."""
+    late_share: float | None
+    overdue: int
+    """Of these, answered after it, cut short or not."""
+    overdue_share: float | None
+    exempt: int
+    """Audits and other regions that ran to full depth on purpose."""
+
+
 class SinkSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One sink; a frame can only be missing in what is drawn, never in results."""
 
@@ -104,6 +120,9 @@ class RunSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Null for a run that did not adapt, or whose adapter failed."""
     truth: TruthFigures | None
     """Null without a label given by hand (`dart-stream control label`)."""
+
+    deadline: DeadlineSummary | None
+    """Null for a run without one."""
     energy_j: float | None
     power_w: float | None
     power_source: str | None

@@ -4,8 +4,12 @@ from typing import Final
 
 import msgspec
 
+from pipeline.finite import require_finite
+
 MAX_CLASS_NAMES: Final = 100
 """Names that travel with every snapshot."""
+MAX_EXITS: Final = 255
+DIFFICULTY_BINS: Final = 10
 
 
 class Snap(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +144,23 @@ class TruthSnap(Snap, frozen=True, kw_only=True):
     """Accuracy lost by leaving early, over those."""
 
 
+class DeadlineSnap(Snap, frozen=True, kw_only=True):
+    """Answers against `runtime.region_deadline_ms`, since the start."""
+
+    limit_ms: float
+    """From capture to the hub's record of the answer."""
+    regions: int = 0
+    """Answered regions that had a deadline."""
+    late: int = 0
+    """Of these, cut short by it: they have the answer of an earlier exit than the policy's."""
+    late_share: float | None = None
+    overdue: int = 0
+    """Of these, answered after it, cut short or not."""
+    overdue_share: float | None = None
+    exempt: int = 0
+    """Audits and other regions that run to full depth on purpose; they have no deadline."""
+
+
 class PowerSnap(Snap, frozen=True, kw_only=True):
     """Energy since the start; None where nothing was measured."""
 
@@ -190,9 +211,35 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     """Why there is none."""
     truth: TruthSnap | None = None
     """None without a label given by hand."""
+
+    deadline: DeadlineSnap | None = None
+    """None for a run without one."""
     classes: list[str] = []
     """Names; empty for a model with more than `MAX_CLASS_NAMES`."""
     cpu_s: dict[str, float] = {}
     """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""
     not_written: dict[str, int] = {}
     """Records and lines that a full disk cost so far, by file; results are never among them."""
+
+
+def require_sound(snapshot: Snapshot) -> None:
+    """Refuse a state that no run can be in, so that whoever draws it need not expect it.
+
+    Raises:
+        ValueError: A number is not finite, or a list has another length than what it describes.
+    """
+    require_finite(msgspec.to_builtins(snapshot))
+    exits = snapshot.num_exits
+    if not 1 <= exits <= MAX_EXITS:
+        raise ValueError(f"expected 1 to {MAX_EXITS} exits, got {exits}")
+    policy = snapshot.policy
+    for what, got, allowed in (
+        ("exits", len(snapshot.exits), {exits}),
+        ("recent_exits", len(snapshot.recent_exits), {exits}),
+        ("difficulty", len(snapshot.difficulty), {DIFFICULTY_BINS}),
+        *(("sources.exits", len(source.exits), {exits}) for source in snapshot.sources),
+        ("policy.thresholds", len(policy.thresholds), {0, exits - 1}),
+        *(("policy.coefficients", len(row), {exits - 1}) for row in policy.coefficients),
+    ):
+        if got not in allowed:
+            raise ValueError(f"{what}: expected {max(allowed)} entries, got {got}")

@@ -70,6 +70,8 @@ class WorkerSpec(Spec, frozen=True, kw_only=True):
     threads: int
     observes: bool = False
     """Say of every region what adaptation needs to know, not its answer alone."""
+    has_deadlines: bool = False
+    """Measure at the start what stages take, so that deadlines can be kept."""
 
 
 class SinkSpec(Spec, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ A pyzmq socket belongs to the thread that made it: build these objects where the
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ from pipeline.messages import (
     decode_from_hub,
     encode,
 )
-from pipeline.snapshot import Snapshot
+from pipeline.one_line import one_line
+from pipeline.snapshot import Snapshot, require_sound
 
 Context = zmq.Context[zmq.Socket[bytes]]
 _GOODBYE_MS = 2_000
@@ -42,7 +44,9 @@ _GOODBYE_MS = 2_000
 _HIGH_WATER = 2_000
 """Messages; far above what credits allow."""
 _BURST = 512
-"""Messages taken from the hub's socket before other work gets its turn."""
+"""Messages taken from a socket before other work gets its turn."""
+
+log = logging.getLogger(__name__)
 
 
 def new_context() -> Context:
@@ -220,6 +224,8 @@ class Link:
         self._dealer.connect(endpoint)
         self._poller = zmq.Poller()
         self._poller.register(self._dealer, zmq.POLLIN)
+        self.refused = 0
+        """Messages that could not be accepted so far."""
 
     def _prepare(self, dealer: zmq.Socket[bytes]) -> None:
         """Set what must be set before it connects."""
@@ -235,28 +241,39 @@ class Link:
     def receive(self, timeout_ms: int) -> tuple[HubMessage, bytes] | None:
         """The next message, or None after the time or when a watched descriptor woke the wait.
 
-        Raises:
-            PeerError: The hub sent what this version does not understand.
+        What this version does not understand is refused; None may then come before the time.
         """
-        try:
-            return self._take()
-        except zmq.Again:
-            if timeout_ms == 0:
-                return None
-        self._poller.poll(timeout_ms)
-        try:
-            return self._take()
-        except zmq.Again:
-            return None
+        received = self._take()
+        if received is None and timeout_ms:
+            self._poller.poll(timeout_ms)
+            received = self._take()
+        return received
 
-    def _take(self) -> tuple[HubMessage, bytes]:
-        parts = self._dealer.recv_multipart(zmq.NOBLOCK)
-        if len(parts) != 2:
-            raise PeerError(f"message: expected 2 parts, got {len(parts)}")
-        return decode_from_hub(parts[0]), parts[1]
+    def refuse(self, error: PeerError) -> None:
+        """Count a message that cannot be obeyed; the first is logged, and their number at the end.
+
+        The child goes on: whoever waits for what that message asked for has a deadline.
+        """
+        self.refused += 1
+        if self.refused == 1:
+            log.warning("refused a message of the hub: %s", one_line(str(error)))
+
+    def _take(self) -> tuple[HubMessage, bytes] | None:
+        for _ in range(_BURST):
+            try:
+                parts = self._dealer.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return None
+            try:
+                return _from_hub(parts)
+            except PeerError as error:
+                self.refuse(error)
+        return None
 
     def close(self, *, hub_listens: bool = True) -> None:
         """Close; what was sent last is still delivered if there is a hub to take it."""
+        if self.refused > 1:
+            log.warning("refused %d messages of the hub in all", self.refused)
         self._dealer.close(linger=_GOODBYE_MS if hub_listens else 0)
 
 
@@ -269,21 +286,32 @@ class SnapshotFeed:
         self._subscriber.connect(endpoint)
         self._poller = zmq.Poller()
         self._poller.register(self._subscriber, zmq.POLLIN)
+        self.refused = 0
+        """Messages that were no snapshot so far."""
 
     def watch(self, descriptor: int) -> None:
         """Wake `newest` when this file descriptor can be read."""
         self._poller.register(descriptor, zmq.POLLIN)
 
     def newest(self, timeout_ms: int) -> Snapshot | None:
-        """The newest snapshot that arrived; None after the time, or when a descriptor woke it."""
+        """The newest snapshot that arrived; None after the time, or when a descriptor woke it.
+
+        What is no snapshot is refused.
+        """
         self._poller.poll(timeout_ms)
         if not self._subscriber.poll(0):
             return None
         body = b""
         with contextlib.suppress(zmq.Again):
-            while True:
+            for _ in range(_BURST):
                 body = self._subscriber.recv(zmq.NOBLOCK)
-        return decode_snapshot(body)
+        try:
+            return decode_snapshot(body)
+        except PeerError as error:
+            self.refused += 1
+            if self.refused == 1:
+                log.warning("refused a message of the telemetry: %s", one_line(str(error)))
+            return None
 
     def close(self) -> None:
         """Stop listening."""
@@ -330,12 +358,17 @@ def decode_snapshot(body: bytes) -> Snapshot:
     """Read a published snapshot.
 
     Raises:
-        PeerError: It is not a snapshot of this version.
+        PeerError: It is not a snapshot of this version, or not of any run that can be.
     """
     try:
-        return msgspec.convert(msgpack.unpackb(body, raw=False), Snapshot)
-    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+        snapshot = _SNAPSHOT.decode(body)
+        require_sound(snapshot)
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise PeerError(f"snapshot: {error}") from error
+    return snapshot
+
+
+_SNAPSHOT = msgspec.msgpack.Decoder(Snapshot)
 
 
 def _from_child(parts: list[bytes], prefix: str) -> Received:
@@ -345,7 +378,15 @@ def _from_child(parts: list[bytes], prefix: str) -> Received:
         peer = parts[0].decode("ascii")
     except UnicodeDecodeError as error:
         raise PeerError("message: sender's name is not ASCII") from error
+    if not peer.isprintable():  # it would be written to logs and terminals
+        raise PeerError("message: sender's name is not printable")
     return Received(prefix + peer, decode_from_child(parts[1]), parts[2])
+
+
+def _from_hub(parts: list[bytes]) -> tuple[HubMessage, bytes]:
+    if len(parts) != 2:
+        raise PeerError(f"message: expected 2 parts, got {len(parts)}")
+    return decode_from_hub(parts[0]), parts[1]
 
 
 def _asked(parts: list[bytes]) -> Asked:

@@ -1,8 +1,12 @@
 """Fixtures for the whole suite."""
 
+import sys
 import threading
+from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))  # fuzz checks are shared with a script
 
 
 @pytest.fixture(autouse=True)

@@ -89,12 +89,16 @@ class Differences:
     regions: int = 0
     label: int = 0
     exit: int = 0
+    late: int = 0
     max_confidence: float = 0.0
     max_difficulty: float = 0.0
     first: list[str] = field(default_factory=list)
 
     def count(self, key: Key, record: dict[str, Any], answer: Answer) -> None:
-        """Compare one region."""
+        """Compare one region; whether a deadline cuts it short no other run can tell."""
+        if record.get("late"):
+            self.late += 1
+            return
         self.regions += 1
         self.label += record["label_id"] != answer.label_id
         self.exit += record["exit"] != answer.exit
@@ -312,6 +316,7 @@ def table(report: dict[str, Any]) -> str:
         ("regions compared", f"{differences['regions']} of {report['results']}"),
         ("batches", f"{report['batches']}, {report['mean_batch']:.1f} regions on average"),
         ("not compared", f"{report['without_batch']} results, {report['without_result']} answers"),
+        ("cut short by a deadline", f"{differences['late']}, not compared"),
         ("other label", str(differences["label"])),
         ("other exit", str(differences["exit"])),
         ("max |confidence difference|", f"{differences['max_confidence']:.2e} (6 digits recorded)"),

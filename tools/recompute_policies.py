@@ -7,7 +7,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from dart_stream.errors import DartStreamError
 from pipeline.config_file import load_config
+from pipeline.errors import UserError
 from pipeline.recording import RecordedRun
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recomputed import recompute
@@ -15,10 +17,19 @@ from pipeline.supervisor.recording import RESOLVED
 
 
 def main() -> int:
-    """Compare; 0 if they are the same."""
+    """Compare; 0 if they are the same, 2 if the run cannot be read."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("run", metavar="DIR", type=Path)
     folder = parser.parse_args().run
+    try:
+        return compare(folder)
+    except (UserError, DartStreamError) as error:
+        print(f"recompute_policies: {error}", file=sys.stderr)
+        return 2
+
+
+def compare(folder: Path) -> int:
+    """Say whether the policies are the same; 0 if so."""
     config = load_config(folder / RESOLVED, with_overrides=False).config
 
     def make():  # noqa: ANN202
@@ -37,6 +48,8 @@ def main() -> int:
     print(f"{len(run.paths)} segments: ", end="")
     print(f"{len(found.recorded)} policies recorded, {len(found.again)} recomputed: ", end="")
     print("the same" if same else "different" if found.is_whole else "the recording is not whole")
+    if found.failure is not None:
+        print(f"the adapter could not go on: {found.failure}")
     return 0 if same else 1
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import DTypeLike, NDArray
 
+from dart_stream.engine.deadline import Deadline
 from dart_stream.engine.decisions import DecisionBook, ExitDecisions
 from dart_stream.engine.exit_plan import ExitPlan
 from dart_stream.engine.parting import time_parting
@@ -83,6 +84,7 @@ class Engine:
         difficulty: NDArray[np.float32],
         policy: Policy,
         audit: NDArray[np.bool_] | None = None,
+        deadline: Deadline | None = None,
     ) -> ExitDecisions:
         """Answer each region at the exit its policy chooses.
 
@@ -92,6 +94,9 @@ class Engine:
             policy: must fit the model.
             audit: bool (n,), regions that go on to full depth, whatever their exit; they keep the
                 deployed answer. None audits nothing.
+            deadline: looked at between stages. A region that would miss it gets the answer of the
+                exit where it stands, whatever the policy says; audits have none. None looks at no
+                clock.
 
         Raises:
             EngineError: arrays of other types or shapes.
@@ -102,14 +107,19 @@ class Engine:
         self._require_rows(len(images), "difficulty", difficulty, np.float32)
         if audit is not None:
             self._require_rows(len(images), "audit", audit, np.bool_)
-        book = DecisionBook(self._plan_of(policy), difficulty, audit)
+        if deadline is not None:
+            self._require_rows(len(images), "deadline", deadline.due_ms, np.float64)
+        book = DecisionBook(self._plan_of(policy), difficulty, audit, deadline)
         if len(images) == 0:
             return book.decisions()
         x, reached = network.input(images), 0
         for k in book.visits:
             x = network.run_stages(x, reached, k + 1)
             reached = k + 1
-            asked = network.select(x, book.asked_rows(k))
+            rows = book.asked_rows(k)
+            if rows is not None and len(rows) == 0:
+                continue
+            asked = network.select(x, rows)
             going_on = book.record(k, network.probabilities(k, asked))
             if going_on is not None and len(going_on) == 0:
                 break

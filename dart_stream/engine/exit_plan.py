@@ -20,6 +20,7 @@ class ExitPlan:
         visits: exits whose head runs without audits, rising.
         cost_macs: (exits,) stages and watched heads up to each exit.
         audit_cost_macs: all stages and all heads.
+        head_macs: (exits,) of each head, watched or not.
     """
 
     policy: Policy
@@ -27,6 +28,7 @@ class ExitPlan:
     visits: tuple[int, ...]
     cost_macs: NDArray[np.int64]
     audit_cost_macs: int
+    head_macs: tuple[int, ...]
 
     @classmethod
     def of(cls, policy: Policy, model: StagedModel) -> Self:
@@ -40,4 +42,5 @@ class ExitPlan:
             visits=tuple(k for k, is_watched in enumerate(watched) if is_watched),
             cost_macs=np.cumsum(np.add(model.stage_macs, heads), dtype=np.int64),
             audit_cost_macs=sum(model.stage_macs) + sum(model.head_macs),
+            head_macs=tuple(model.head_macs),
         )

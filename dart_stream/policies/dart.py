@@ -50,7 +50,8 @@ class DartPolicy(ThresholdPolicy):
         require_numbers(self.kind, "beta", [self.beta], low=0, high=MAX_BETA)
         for class_id, row in enumerate(self.coefficients):
             self._require_row(class_id, row)
-        array = np.array(self.coefficients, dtype=np.float64).reshape(-1, len(self.thresholds))
+        shape = (len(self.coefficients), len(self.thresholds))
+        array = np.array(self.coefficients, dtype=np.float64).reshape(shape)
         array.setflags(write=False)
         object.__setattr__(self, "_g", array)
 

@@ -8,7 +8,7 @@ import yaml
 from msgspec import Meta
 
 from dart_stream.errors import DataError
-from dart_stream.yaml_words import Loader
+from dart_stream.yaml_words import read_words
 
 Share = Annotated[float, Meta(ge=0, lt=1)]
 NotNegative = Annotated[float, Meta(ge=0)]
@@ -142,7 +142,7 @@ def read_settings(path: Path) -> Any:
     """
     try:
         text = path.read_text(encoding="utf-8")
-        settings = yaml.load(text, Loader=Loader)  # noqa: S506 - derives from SafeLoader
+        settings = read_words(text)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: expected a training recipe in YAML: {reason}") from error

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pipeline.doctor import compute, machine, media, software
+from pipeline.doctor import compute, limits, machine, media, software
 from pipeline.doctor.check import Check
 
 
@@ -18,11 +18,15 @@ def examine(model: str) -> Iterator[Check]:
         ("packages", software.packages),
         ("cores", machine.cores),
         ("memory", machine.memory),
+        ("memory limit", limits.memory_limit),
+        ("processes", limits.processes),
         ("shared memory", machine.shared_memory),
+        ("shared frames", limits.shared_frames),
         ("open files", machine.open_files),
         ("sockets", machine.sockets),
         ("disk", lambda: machine.disk(Path.cwd())),
         ("clock", machine.clock),
+        ("clock sync", limits.clock_sync),
         ("terminal", machine.terminal),
         ("codecs", media.codecs),
         ("webcams", media.webcams),

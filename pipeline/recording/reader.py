@@ -9,13 +9,17 @@ import msgspec
 
 from pipeline.errors import ConfigError, UserError
 from pipeline.recording.segments import TELEMETRY, segment_paths
-from pipeline.snapshot import Snapshot
+from pipeline.snapshot import Snapshot, require_sound
 
 Record = dict[str, Any]
 """Has `kind` and `time_s` (Unix time) at least."""
 
 _MAX_RECORD_BYTES: Final = 80 << 20
 """The state of an adapter may take 64 MB; more is damage that looks like a length."""
+
+
+_MAX_ITEMS: Final = 1 << 20
+"""Of one list or map."""
 
 
 class DamagedError(UserError):
@@ -112,16 +116,24 @@ def to_snapshot(record: Record) -> Snapshot | None:
     if not isinstance(body, dict):
         return None
     try:
-        return msgspec.convert({"log": [], **body}, Snapshot)
-    except msgspec.ValidationError:
+        snapshot = msgspec.convert({"log": [], **body}, Snapshot)
+        require_sound(snapshot)
+    except (ValueError, msgspec.ValidationError):
         return None
+    return snapshot
 
 
 def _records(path: Path) -> Iterator[tuple[Record, int]]:
     """Records, and the byte behind each."""
     end = 0
     with path.open("rb") as stream:
-        unpacker = msgpack.Unpacker(stream, raw=False, max_buffer_size=_MAX_RECORD_BYTES)
+        unpacker = msgpack.Unpacker(
+            stream,
+            raw=False,
+            max_buffer_size=_MAX_RECORD_BYTES,
+            max_array_len=_MAX_ITEMS,
+            max_map_len=_MAX_ITEMS,
+        )
         try:
             for record in unpacker:
                 _check(record)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import UserError
+from pipeline.errors import PeerError, UserError
 from pipeline.messages import Closed, CloseSink, Fatal, Hello, Records, SinkAck, Stop
 from pipeline.sinks import NoRoomError, Sink, build_sink
 from pipeline.specs import SinkSpec
@@ -57,9 +57,9 @@ def _serve(sink: Sink, link: Link, offset: int, stopping: threading.Event) -> No
         while received is not None:
             message, _ = received
             if isinstance(message, Records):
-                if not room.wait_for(partial(sink.write, message.records)):
+                if not room.write(message):
                     break
-                last_seq = message.first_seq + len(message.records) - 1
+                last_seq = room.newest
                 if sink.draws:
                     break
             elif isinstance(message, CloseSink):
@@ -96,6 +96,22 @@ class _Room:
     def __init__(self, sink: Sink, link: Link, offset: int, stopping: threading.Event) -> None:
         self._sink, self._link, self._stopping = sink, link, stopping
         self._seq, self._offset = -1, offset
+        self.newest = -1
+        """Number of the last record that the sink has taken."""
+
+    def write(self, records: Records) -> bool:
+        """Let the sink write as soon as there is room; False if the run ended before.
+
+        Written once is written for ever: the hub sends no record twice, and nobody else's count.
+        """
+        if records.first_seq <= self.newest:
+            error = PeerError(f"records from {records.first_seq} after {self.newest}")
+            self._link.refuse(error)
+            return True
+        if not self.wait_for(partial(self._sink.write, records.records)):
+            return False
+        self.newest = records.first_seq + len(records.records) - 1
+        return True
 
     def wait_for(self, step: Callable[[], object]) -> bool:
         """Do a step as soon as there is room; False if the run ended before."""

@@ -1,6 +1,7 @@
 """A worker at work: difficulty, multi-exit inference, answers. The only role that imports torch."""
 
 import logging
+import math
 import os
 import threading
 import time
@@ -15,9 +16,9 @@ from dart_stream.difficulty import (
     difficulty_parts,
     paper_difficulty_of_parts,
 )
-from dart_stream.engine import Engine, ExitDecisions, staged_model
+from dart_stream.engine import Deadline, Engine, ExitDecisions, LegTimes, staged_model
 from dart_stream.engine.tracing_guard import running, tracing
-from dart_stream.errors import DartStreamError
+from dart_stream.errors import DartStreamError, PolicyError
 from dart_stream.model_dir import load_network, read_info, resolve
 from dart_stream.policies import Policy, WatchingFirst, policy_from_dict
 from pipeline.errors import PeerError
@@ -34,6 +35,8 @@ from pipeline.specs import WorkerSpec
 from pipeline.transport import Context, Link
 
 _WARM_BATCHES = (1, 2, 3, 4, 6, 8)
+_TIMED_BATCHES, _TIMED_ROUNDS = (1, 8, 64), 5
+"""Where deadlines are to be kept: a second or two at the start."""
 _POLICIES_KEPT = 8
 """Two batches wait at most, so that three could be named."""
 
@@ -70,14 +73,17 @@ def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:
         if received is None:
             continue
         message, blob = received
-        if isinstance(message, PolicyBody):
-            worker.learn_policy(message)
-        elif isinstance(message, Batch):
-            with running():
-                done = worker.answer(message, blob)
-            link.send(done)
-        elif isinstance(message, Stop):
+        if isinstance(message, Stop):
             return
+        try:
+            if isinstance(message, PolicyBody):
+                worker.learn_policy(message)
+            elif isinstance(message, Batch):
+                with running():
+                    done = worker.answer(message, blob)
+                link.send(done)
+        except PeerError as error:
+            link.refuse(error)
 
 
 class Classifier:
@@ -101,12 +107,25 @@ class Classifier:
         self._policies: dict[int, Policy] = {}
         # The first pass at a batch size compiles kernels: better now than in a frame's latency.
         self.engine.warm_up(_WARM_BATCHES)
+        self._legs = None
+        if spec.has_deadlines:
+            self._legs = LegTimes.of(self.engine.measure_stage_times(_TIMED_BATCHES, _TIMED_ROUNDS))
 
     def learn_policy(self, message: PolicyBody) -> None:
-        """Keep a policy under its number."""
-        policy = policy_from_dict(
-            message.body, num_exits=self._info.num_exits, num_classes=len(self._info.classes)
-        )
+        """Keep a policy under its number.
+
+        Raises:
+            PeerError: It does not fit the model, or another one has that number.
+        """
+        try:
+            policy = policy_from_dict(
+                message.body, num_exits=self._info.num_exits, num_classes=len(self._info.classes)
+            )
+        except PolicyError as error:
+            raise PeerError(f"policy {message.version}: {error}") from error
+        known = self._policies.get(message.version)
+        if known is not None and known.to_dict() != policy.to_dict():
+            raise PeerError(f"policy {message.version}: another one has this number already")
         policy = policy.with_version(message.version)
         if self._observes:
             policy = WatchingFirst(inner=policy, version=policy.version)
@@ -115,26 +134,32 @@ class Classifier:
             del self._policies[next(iter(self._policies))]
 
     def answer(self, batch: Batch, blob: bytes) -> BatchDone:
-        """Classify a batch.
+        """Classify a batch, as soon as it has come: its budgets run from now.
 
         Raises:
-            PeerError: The pixels have the wrong size or the policy was never sent.
+            PeerError: The pixels have the wrong size, the policy was never sent, or a region is
+                named that is not there.
         """
         policy = self._policies.get(batch.policy_version)
         if policy is None:
             raise PeerError(f"batch {batch.batch}: policy {batch.policy_version} was never sent")
+        if batch.audit and max(batch.audit) >= batch.regions:
+            raise PeerError(f"batch {batch.batch}: audit of {max(batch.audit)} of {batch.regions}")
         images = self._images(batch, blob)
-        begin_s, begin_cpu_s = time.perf_counter(), time.process_time()
+        begin_s, begin_cpu_s = time.monotonic(), time.process_time()
         parts = difficulty_parts(images)
         difficulty = self.difficulty(parts, policy)
         audit = np.zeros(batch.regions, dtype=np.bool_)
         audit[batch.audit] = True
-        decisions = self.engine.run(images, difficulty, policy, audit if batch.audit else None)
+        deadline = self._deadline(batch, begin_s * 1e3)
+        decisions = self.engine.run(
+            images, difficulty, policy, audit if batch.audit else None, deadline
+        )
         results = _results(decisions, difficulty, parts if self._observes else None)
         return BatchDone(
             batch.batch,
             results,
-            infer_ms=(time.perf_counter() - begin_s) * 1e3,
+            infer_ms=(time.monotonic() - begin_s) * 1e3,
             cpu_ms=(time.process_time() - begin_cpu_s) * 1e3,
         )
 
@@ -144,12 +169,27 @@ class Classifier:
             return paper_difficulty_of_parts(parts)
         return self._tables.score_parts(parts)
 
+    def _deadline(self, batch: Batch, received_ms: float) -> Deadline | None:
+        if not batch.budgets_ms:
+            return None
+        if len(batch.budgets_ms) != batch.regions:
+            raise PeerError(
+                f"batch {batch.batch}: expected {batch.regions} budgets, "
+                f"got {len(batch.budgets_ms)}"
+            )
+        due_ms = [math.inf if left is None else received_ms + left for left in batch.budgets_ms]
+        return Deadline(np.array(due_ms, dtype=np.float64), _now_ms, self._legs)
+
     def _images(self, batch: Batch, blob: bytes) -> NDArray[np.uint8]:
         height, width = self._info.input_size
         expected = batch.regions * height * width * 3
         if len(blob) != expected:
             raise PeerError(f"batch {batch.batch}: expected {expected} bytes, got {len(blob)}")
         return np.frombuffer(blob, dtype=np.uint8).reshape(batch.regions, height, width, 3)
+
+
+def _now_ms() -> float:
+    return time.monotonic() * 1e3
 
 
 def _results(
@@ -171,6 +211,8 @@ def _results(
             [(edges, variance, gradient) for edges, variance, gradient in parts.tolist()]
         )
     results = [RegionResult(*row) for row in zip(*columns, strict=True)]
+    for number in np.flatnonzero(decisions.late).tolist():
+        results[number] = msgspec.structs.replace(results[number], late=True)
     for number in np.flatnonzero(decisions.audited).tolist():
         results[number] = msgspec.structs.replace(
             results[number],

@@ -18,6 +18,7 @@ STATE: Final = "adapter.mpk"
 NUMBER: Final = "policy_version"
 SAVE_INTERVAL_S: Final = 60.0
 MAX_STATE_BYTES: Final = 64 << 20
+MAX_NUMBER: Final = 1 << 52
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class AdapterKeeper:
         words = None
         if self._state.exists():
             try:
-                adapter.restore(_read(self._state))
+                adapter.restore(read_state_file(self._state))
                 words = f"adaptation goes on from {self._state}"
             except DataError as error:
                 words = f"adaptation begins afresh: {self._state}: {error}"
@@ -100,20 +101,27 @@ class AdapterKeeper:
         return True
 
 
-def _read(path: Path) -> Any:
+def read_state_file(path: Path) -> Any:
+    """Read a state, whatever it is.
+
+    Raises:
+        DataError: It cannot be read, is too large or no MessagePack.
+    """
     try:
         if path.stat().st_size > MAX_STATE_BYTES:
             raise DataError(f"expected at most {MAX_STATE_BYTES} bytes")
         return msgspec.msgpack.decode(path.read_bytes())
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise DataError(f"expected MessagePack: {error}") from error
 
 
 def _last_number(path: Path) -> int:
     """0 if there was none."""
     try:
-        return int(path.read_text())
+        with path.open() as file:
+            number = int(file.read(32))
     except (OSError, ValueError):
         return 0
+    return number if 0 <= number < MAX_NUMBER else 0

@@ -118,6 +118,23 @@ class RunPlan:
         """Sources whose readers come from other hosts."""
         return [name for name, source in self.config.sources.items() if is_remote(source)]
 
+    @property
+    def deadline_sources(self) -> frozenset[str]:
+        """Sources whose regions have a deadline: a file that waits is old when its turn comes."""
+        if self.config.runtime.region_deadline_ms is None:
+            return frozenset()
+        sources = self.config.sources
+        return frozenset(name for name, source in sources.items() if not traits_of(source).can_wait)
+
+    @property
+    def deadline_words(self) -> str | None:
+        """What a person is told of deadlines; None without any."""
+        limit_ms = self.config.runtime.region_deadline_ms
+        if limit_ms is None:
+            return None
+        named = ", ".join(sorted(self.deadline_sources)) or "no source: all of them wait"
+        return f"deadline of {limit_ms:g} ms a region for {named}"
+
     def ring_slots(self, source: str) -> int:
         """Whole frames of a source that shared memory holds; 0 if no sink draws them."""
         if source not in self.draws.values():
@@ -153,6 +170,7 @@ class RunPlan:
             credits_of=_credits_of(self.config, set(self.draws.values())),
             draws=self.draws,
             waits_for_sinks=self.waits_for_sinks,
+            ring_slots={name: self.ring_slots(name) for name in self.config.sources},
             live=frozenset(
                 name for name, source in self.config.sources.items() if traits_of(source).live
             ),
@@ -172,6 +190,10 @@ class RunPlan:
                 if traits_of(source).live and not is_remote(source)
             },
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
+            region_deadline_ns=None
+            if runtime.region_deadline_ms is None
+            else int(runtime.region_deadline_ms * 1e6),
+            deadline_sources=self.deadline_sources,
             always_full=frozenset(
                 name for name, source in self.config.sources.items() if source.always_full
             ),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Final
 
+from dart_stream.errors import DataError
 from pipeline.stages.hub import Adapter
 
 _LEARNED: Final = frozenset({"seen", "reset", "retune"})
@@ -20,11 +21,13 @@ class Recomputed:
         recorded: as the run named them.
         again: as they come out now.
         is_whole: the recording holds all that the adapter has seen.
+        failure: why an adapter could not go on, if so.
     """
 
     recorded: list[dict[str, Any]] = field(default_factory=list)
     again: list[dict[str, Any]] = field(default_factory=list)
     is_whole: bool = True
+    failure: str | None = None
 
     def forget_unrecorded(self) -> None:
         """At the end of a part, whose last policy may have found no room or lost its writer."""
@@ -48,22 +51,30 @@ def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) ->
         kind = note["kind"]
         if kind in _LEARNED and adapter is not None:
             adapter.replay(note)
-            is_held &= kind != "reset" or note["source"] is not None
+            found.failure = found.failure or adapter.failure
+            is_held &= kind != "reset" or note.get("source") is not None
             continue
         # A run numbers a policy when a whole batch is learned from, and so does this.
         if adapter is not None and adapter.policy is not known and not is_held:
             known = adapter.policy
             found.again.append(known.to_dict())
         if kind == "policy" and adapter is not None and not note.get("by_hand"):
-            found.recorded.append(note["body"])
+            found.recorded.append(_body(note))
         elif kind in _GAPS:
             found.is_whole = False
         if kind in {"adapter", "end"}:
             found.forget_unrecorded()
         if kind == "adapter":
-            adapter, known, is_held = _begin(note["state"], make), None, False
+            adapter, known, is_held = _begin(note.get("state"), make), None, False
         is_held |= kind == "hold"
     return found
+
+
+def _body(note: dict[str, Any]) -> dict[str, Any]:
+    body = note.get("body")
+    if not isinstance(body, dict):
+        raise DataError(f"recording: policy {note.get('version')!r}: expected a body, got {body!r}")
+    return body
 
 
 def _begin(state: dict[str, Any] | None, make: Callable[[], Adapter]) -> Adapter | None:

@@ -1,9 +1,6 @@
 """`run --resume`: go on from the last whole line of `results.jsonl`."""
 
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from pipeline.config import JsonlSinkConfig
 from pipeline.config_file import LoadedConfig, load_config
@@ -12,7 +9,14 @@ from pipeline.messages import Counters
 from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
 from pipeline.sinks.base import UNKNOWN_OFFSET, Record
-from pipeline.sinks.jsonl import Progress, cut_partial_line, read_records, scan_progress
+from pipeline.sinks.jsonl import (
+    Progress,
+    cut_partial_line,
+    decode_line,
+    read_records,
+    scan_progress,
+    whole_lines,
+)
 from pipeline.stages.hub import Hub
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
@@ -31,7 +35,7 @@ def load_unfinished(out: Path) -> LoadedConfig:
     resolved = out / RESOLVED
     if not resolved.is_file():
         raise ConfigError(f"--resume: expected the folder of a run, {out} holds no {RESOLVED}")
-    if HIDDEN in resolved.read_text(encoding="utf-8"):
+    if HIDDEN in resolved.read_text(encoding="utf-8", errors="replace"):
         raise ConfigError(
             f"--resume: {resolved} was written without credentials ({HIDDEN}); put them back "
             "there, and write them as ${NAME} in configurations"
@@ -100,7 +104,8 @@ def _apply(hub: Hub, name: str, found: list[Progress], *, is_live: bool) -> None
 def _remember_labels(hub: Hub, results: Path) -> None:
     """Smoothing goes on as if nothing had happened; frames that are done again answer again."""
     for record in read_records(results, 0):
-        point = hub.sources[record["source"]].last_accepted
+        source = hub.sources.get(record["source"])
+        point = None if source is None else source.last_accepted
         if "event" not in record and point is not None and record["frame"] <= point.frame:
             hub.remember_label(record)
 
@@ -118,10 +123,9 @@ def _forget_stops(results: Path) -> None:
     Lines of other sources behind it are cut too and done again.
     """
     offset = 0
-    decoder = msgspec.json.Decoder(dict[str, Any])
     with results.open("r+b") as stream:
-        for line in stream:
-            if b'"end_of_stream"' in line and decoder.decode(line).get("reason") == STOPPED:
+        for line in whole_lines(stream, results):
+            if b'"end_of_stream"' in line and decode_line(line, results).get("reason") == STOPPED:
                 break
             offset += len(line)
         stream.truncate(offset)

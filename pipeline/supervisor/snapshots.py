@@ -115,6 +115,7 @@ class SnapshotMaker:
             adaptation=adaptation_snap(self._hub.policies.adapter),
             adaptation_off=adaptation_off(self._plan),
             truth=truth_snap(self._hub.truth),
+            deadline=self._hub.deadlines.snap,
             classes=class_names(self._plan.model.classes),
             cpu_s=state.cpu_s,
             not_written={name: count for name, count in state.not_written.items() if count},

@@ -69,6 +69,7 @@ class SpecFactory:
                 model=self._model(),
                 threads=self._plan.worker_threads,
                 observes=self._hub.policies.adapter is not None,
+                has_deadlines=self._plan.config.runtime.region_deadline_ms is not None,
             )
         if role == "sink":
             return SinkSpec(

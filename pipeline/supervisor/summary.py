@@ -48,6 +48,7 @@ def make_summary(
         "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
         "disagreement": _disagreement(hub),
         "truth": msgspec.to_builtins(truth_snap(hub.truth)),
+        "deadline": msgspec.to_builtins(hub.deadlines.snap),
         **_power(state.power),
         "policy_versions": list(hub.policies.versions),
         "alarms": state.alarms,

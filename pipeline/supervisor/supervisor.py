@@ -13,6 +13,7 @@ import msgspec
 
 from pipeline.commands import AnyCommand
 from pipeline.errors import CommandError, PeerError, StageError
+from pipeline.one_line import one_line
 from pipeline.power import PowerMeter
 from pipeline.recording import TELEMETRY, Recording
 from pipeline.snapshot import PowerSnap, Snapshot
@@ -41,6 +42,8 @@ _PUBLISH_INTERVAL_S = 0.5
 _SHOWN_LOG_LINES = 20
 _ALARMS_KEPT = 1_000
 _GOODBYE_S = 2.0
+_REFUSALS_LOGGED = 50
+"""Kinds; a stranger may give itself any number of names."""
 _OUT_TIMEOUT_S = 10.0
 """Children of a killed run leave within 5 s."""
 
@@ -191,9 +194,9 @@ class Supervisor:
     def _refuse(self, error: PeerError) -> None:
         """A message that cannot be accepted is counted; each kind is logged once."""
         kind = str(error).split(":", 1)[0]
-        if kind not in self._refused_logged:
+        if kind not in self._refused_logged and len(self._refused_logged) < _REFUSALS_LOGGED:
             self._refused_logged.add(kind)
-            log.warning("refused a message: %s", error)
+            log.warning("refused a message: %s", one_line(str(error)))
 
     def _carry_out(self, actions: list[Action]) -> None:
         for action in actions:
@@ -314,7 +317,7 @@ class Supervisor:
             self._plan.model.name,
             self._out,
         )
-        for words in (self._plan.adaptation.words, restored):
+        for words in (self._plan.adaptation.words, restored, self._plan.deadline_words):
             if words is not None:
                 log.info("%s", words)
 

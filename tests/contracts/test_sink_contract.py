@@ -19,7 +19,14 @@ def record(frame, region=0, source="a"):
 
 
 def end(source="a"):
-    return {"schema": 1, "event": "end_of_stream", "source": source, "reason": "complete"}
+    frames = {"captured": 3, "processed": 3, "dropped": {}, "skipped": 0, "corrupt": 0}
+    return {
+        "schema": 1,
+        "event": "end_of_stream",
+        "source": source,
+        "reason": "complete",
+        "frames": frames,
+    }
 
 
 @pytest.fixture(params=SINKS, ids=lambda kind: kind.__struct_config__.tag)

@@ -106,13 +106,20 @@ def test_a_malformed_message_is_refused_and_the_next_one_is_not(
         stranger.close(linger=0)
 
 
-def test_what_the_hub_sends_is_checked_too(hub, connect, context):
+def test_what_the_hub_sends_is_checked_too(hub, connect, caplog):
     link = connect("x")
     link.send(Fatal("x"))
     arrived(hub, 1)
-    hub._children.socket.send_multipart([b"x", encode(Fatal("x")), b""])
-    with pytest.raises(PeerError, match="Fatal"):
-        link.receive(WAIT_MS)
+    for parts in ([encode(Fatal("x")), b""], [b"\xc1", b""], [encode(Stop())]):
+        hub._children.socket.send_multipart([b"x", *parts])
+    assert hub.send("x", Credit(3))
+    assert link.receive(WAIT_MS) == (Credit(3), b"")
+    assert link.refused == 3
+    link.close(hub_listens=False)
+    assert [record.getMessage() for record in caplog.records] == [
+        "refused a message of the hub: message header: Invalid value 'Fatal' - at `$[0]`",
+        "refused 3 messages of the hub in all",
+    ]
 
 
 def test_a_slow_monitor_sees_the_newest_snapshot(hub, context, endpoints):

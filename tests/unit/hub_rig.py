@@ -91,7 +91,7 @@ class Rig:
         number = self.sent_frames[source] if number is None else number
         self.sent_frames[source] = number + 1
         dropped = dropped or {}
-        captured = number + 1
+        captured = self.accepted(source) + 1 + sum(dropped.values())
         header = FrameHeader(
             frame=number,
             pts_s=number / 25,
@@ -105,8 +105,13 @@ class Rig:
         message = Frames(source, [header], Counters(captured, dropped))
         self.say(peer or f"reader/{source}#0", message, bytes([number % 256]) * (CROP * regions))
 
+    def accepted(self, source):
+        """Frames of a source that the hub has taken."""
+        track = self.hub.sources[source]
+        return track.processed + track.dropped.total() + len(track.window)
+
     def end(self, source="a", captured=None):
-        captured = self.sent_frames[source] if captured is None else captured
+        captured = self.accepted(source) if captured is None else captured
         self.say(f"reader/{source}#0", SourceEnded(source, "complete", Counters(captured)))
 
     def answer(self, peer="worker/0#0", count=1, exit_index=1):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.doctor import Check, checks, machine, media, software
+from pipeline.doctor import Check, checks, limits, machine, media, software
 
 GIB = 1 << 30
 
@@ -59,6 +59,41 @@ def test_shared_memory_that_is_not_there_or_small_is_seen(tmp_path, monkeypatch)
 )
 def test_few_open_files_are_seen(limits, advice):
     assert machine.open_files(limits).advice == advice
+
+
+def test_a_containers_limit_on_memory_is_seen(tmp_path):
+    assert limits.memory_limit(tmp_path).found == "none"
+    (tmp_path / "memory.max").write_text("max\n")
+    assert limits.memory_limit(tmp_path).found == "none"
+    (tmp_path / "memory.max").write_text(f"{4 * GIB}\n")
+    assert limits.memory_limit(tmp_path).verdict == "ok"
+    (tmp_path / "memory.current").write_text(f"{3 * GIB}\n")
+    found = limits.memory_limit(tmp_path)
+    assert (found.verdict, found.found) == ("warn", "1.0 GiB left of 4.0 GiB (control group)")
+
+
+@pytest.mark.parametrize(
+    ("soft", "most", "verdict"),
+    [(-1, None, "ok"), (100, None, "warn"), (-1, 120, "warn"), (5_000, 4_000, "ok")],
+)
+def test_few_processes_are_seen(tmp_path, soft, most, verdict):
+    if most is not None:
+        (tmp_path / "pids.max").write_text(f"{most}\n")
+        (tmp_path / "pids.current").write_text("20\n")
+    assert limits.processes(tmp_path, (soft, soft)).verdict == verdict
+
+
+def test_frames_are_really_laid_in_shared_memory(tmp_path):
+    assert limits.shared_frames(tmp_path).verdict == "ok"
+    assert list(tmp_path.iterdir()) == []
+    gone = limits.shared_frames(tmp_path / "gone")
+    assert (gone.verdict, "No such file" in gone.found) == ("warn", True)
+
+
+@pytest.mark.parametrize(("state", "verdict"), [(0, "ok"), (5, "warn"), (-1, "ok")])
+def test_a_clock_that_nothing_sets_is_seen(state, verdict):
+    assert limits.clock_sync(lambda: state).verdict == verdict
+    assert limits.clock_sync().verdict in {"ok", "warn"}
 
 
 def test_a_socket_is_really_made_and_nothing_stays(tmp_path):

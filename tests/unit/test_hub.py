@@ -3,7 +3,7 @@
 import pytest
 from hub_rig import Rig
 
-from pipeline.errors import StageError
+from pipeline.errors import PeerError, StageError
 from pipeline.messages import (
     Batch,
     Counters,
@@ -182,9 +182,16 @@ def test_the_ledger_balances_with_frames_the_reader_dropped():
     rig.frame(number=0)
     rig.frame(number=5, dropped={"latest": 4})
     rig.hub.check_ledger()
-    rig.end(captured=6)
-    with pytest.raises(StageError, match=r"ledger of a: captured 6, accounted for 2"):
-        # The end says that nothing was dropped, which cannot be.
+    with pytest.raises(PeerError, match="account: expected 2 frames that were not dropped, got 6"):
+        rig.end(captured=6)  # that nothing was dropped cannot be
+    rig.hub.check_ledger()
+
+
+def test_a_ledger_that_does_not_balance_ends_the_run():
+    rig = Rig()
+    rig.frame()
+    rig.hub.sources["a"].processed += 1
+    with pytest.raises(StageError, match=r"ledger of a: captured 1, accounted for 2"):
         rig.hub.check_ledger()
 
 

@@ -17,6 +17,9 @@ def test_what_waits_for_too_long_is_dropped_and_accounted_for():
         rig.frame()
     rig.step()  # two batches of two are under way
     rig.now += 2 * SECOND_NS
+    rig.step()
+    rig.answer(count=10)
+    rig.step()
     rig.frame()
     rig.work()
     assert rig.frames_written() == [0, 1, 2, 3, 8]
@@ -44,6 +47,8 @@ def test_dropped_frames_give_their_credit_back():
     rig.step()
     rig.now += 2 * SECOND_NS
     source = rig.hub.sources["a"]
+    rig.step()
+    rig.work()
     rig.frame(number=9)
     rig.work()
     assert not source.window

@@ -6,12 +6,15 @@ from hub_rig import Rig
 from pipeline.errors import PeerError
 from pipeline.messages import (
     BatchDone,
+    Closed,
     Counters,
+    Fatal,
     FrameHeader,
     Frames,
     Hello,
     ReaderStatus,
     RegionResult,
+    SinkAck,
 )
 from pipeline.stages.hub import Kill
 
@@ -25,7 +28,10 @@ from pipeline.stages.hub import Kill
         ("worker/0#0", BatchDone(5, [], 1, 1), b"", "answers batch 5, not its turn"),
         ("worker/0#0", Hello("sink", "s", 1), b"", "expected worker 0, got sink s"),
         ("worker/0#0", Hello("worker", "0", 1, schema=99), b"", "expected schema 1, got 99"),
-        ("sink/s#0", Hello("sink", "s", 1, about={"keys": 3}), b"", "expected source"),
+        ("sink/s#0", Hello("sink", "s", 1), b"", "said hello already"),
+        ("sink/s#0", SinkAck(0, 1), b"", "SinkAck of 0, which it was not sent"),
+        ("sink/s#0", Closed(-1), b"", "Closed of -1, which it was not sent"),
+        ("x", Fatal("the end is near"), b"", "x: unexpected Fatal from ?"),
     ],
 )
 def test_what_does_not_fit_the_state_is_refused(peer, message, blob, match):
@@ -62,9 +68,72 @@ def test_too_few_answers_are_refused_and_the_batch_stays_open():
     rig.step()
     with pytest.raises(PeerError, match="expected 1 results, got 0"):
         rig.say("worker/0#0", BatchDone(0, [], 1, 1))
+    rig.step()
+    # No other answer would come from it: it goes, and its successor gets the region.
+    assert [a.peer for a in rig.others if isinstance(a, Kill)] == ["worker/0#0"]
+    rig.hub.child_lost("worker/0#0")
+    rig.start("worker", "0", 1)
     rig.end()
-    rig.work(rounds=5)
+    rig.work(("worker/0#1",), rounds=5)
     assert rig.frames_written() == [0]
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "about", "match"),
+    [
+        ("sink", "s", {"keys": 3}, "expected source"),
+        ("sink", "s", {"keys": {"a": [float("inf"), 0]}}, "expected source"),
+        ("sink", "s", {"keys": {"a": {"0": 1}}}, "expected source"),
+        ("worker", "0", {"precision": "fp8"}, "expected a precision of .*, got 'fp8'"),
+    ],
+)
+def test_a_hello_that_cannot_be_is_refused(role, name, about, match):
+    rig = Rig()
+    with pytest.raises(PeerError, match=match):
+        rig.start(role, name, 1, **about)
+
+
+def test_nobody_is_heard_before_its_hello():
+    rig = Rig()
+    rig.frame()
+    rig.hub.child_lost("reader/a#0")
+    rig.hub.child_started("reader/a#1", "reader", "a")
+    with pytest.raises(PeerError, match="reader/a#1: ReaderStatus before its hello"):
+        rig.say("reader/a#1", ReaderStatus("a", Counters(1), "running", 0))
+
+
+def test_frames_without_credit_are_refused():
+    rig = Rig(credits=2)
+    rig.frame()
+    rig.frame()
+    with pytest.raises(PeerError, match="at most 2 frames in the pipeline, got 1 beside 2"):
+        rig.frame()
+
+
+def test_a_slot_that_is_not_there_or_not_drawn_is_refused():
+    rig = Rig(ring_slots={"a": 2})
+    rig.frame(slot=1)
+    with pytest.raises(PeerError, match="slot 2 of 2"):
+        rig.frame(slot=2)
+    with pytest.raises(PeerError, match="a slot whose picture is not drawn yet"):
+        rig.frame(slot=1)
+
+
+def test_an_account_that_does_not_balance_moves_nothing():
+    rig = Rig()
+    rig.frame()
+    for counters in (Counters(2), Counters(9, {"latest": 7}), Counters(0)):
+        with pytest.raises(PeerError, match="account: expected 1 frames"):
+            rig.say("reader/a#0", ReaderStatus("a", counters, "running", 0))
+    rig.hub.check_ledger()
+
+
+def test_a_child_gives_up_once():
+    rig = Rig()
+    rig.say("worker/0#0", Fatal("out of\n\x1b[2Jpaper"))
+    with pytest.raises(PeerError, match="unexpected Fatal from worker"):
+        rig.say("worker/0#0", Fatal("again"))
+    assert rig.hub.fatal == ["out of  [2Jpaper"]
 
 
 def test_a_reader_that_breaks_protocol_is_replaced():

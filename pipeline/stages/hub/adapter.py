@@ -176,8 +176,7 @@ class Adapter:
         elif note["kind"] == "reset":
             self._protected(lambda: self._reset(note["words"]))
         elif note["kind"] == "retune":
-            settings = msgspec.convert(note["settings"], AdapterSettings)
-            self._protected(lambda: self._retune(settings, note["words"]))
+            self._protected(lambda: self._retune(_settings(note), note["words"]))
 
     def to_state(self) -> dict[str, Any] | None:
         """All that `restore` needs, in plain values; None once the policy is frozen."""
@@ -205,23 +204,25 @@ class Adapter:
         if not isinstance(state, Mapping) or state.get("state_version") != STATE_VERSION:
             raise DataError(f"adapter state: expected one of version {STATE_VERSION}")
         if as_recorded:
-            self.settings = msgspec.convert(state["settings"], AdapterSettings)
+            self.settings = _settings(state)
             self._controller = self._make(self.settings)
         settings = msgspec.to_builtins(self.settings)
         if state.get("settings") != settings:
             raise DataError(
                 f"adapter state: expected settings {settings}, got {state.get('settings')}"
             )
+        before = self._controller, self._deployed, self._policy
         try:
             self._controller = self._controller.from_state(state.get("controller", {}))
+            self._deploy()
+            self._alarms_told = self._controller.num_alarms
         except DataError:
             raise
         except (
             Exception
         ) as error:  # a sound state of another version must not keep a run from starting
+            self._controller, self._deployed, self._policy = before
             raise DataError(f"adapter state: {type(error).__name__}: {error}") from error
-        self._deploy()
-        self._alarms_told = self._controller.num_alarms
 
     def _take(
         self, answers: Sequence[tuple[str, int, RegionResult]], probability: float, time_ms: float
@@ -292,3 +293,15 @@ class Adapter:
             kind = "" if isinstance(error, DartStreamError) else f"{type(error).__name__}: "
             self.failure = f"{kind}{error}"
             self.words.append(f"adaptation: {self.failure}; the policy stays as it is from here on")
+
+
+def _settings(record: Mapping[str, Any]) -> AdapterSettings:
+    """Settings out of a recording.
+
+    Raises:
+        DataError: there are none, or others than these.
+    """
+    try:
+        return msgspec.convert(record.get("settings"), AdapterSettings)
+    except msgspec.ValidationError as error:
+        raise DataError(f"adapter settings: {error}") from error

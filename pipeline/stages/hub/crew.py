@@ -5,14 +5,23 @@ from typing import Final
 
 from pipeline.errors import PeerError
 from pipeline.messages import Batch, BatchDone, Hello, PolicyBody
+from pipeline.one_line import one_line
 from pipeline.stages.hub.actions import Kill, Note, Send
+from pipeline.stages.hub.deadlines import Deadlines
 from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.policies import Policies
 from pipeline.stages.hub.result_check import check_result
 from pipeline.stages.hub.source import RegionTask, SourceTrack
-from pipeline.stages.hub.worker import Dispatched, WorkerTrack
+from pipeline.stages.hub.worker import (
+    MAX_OUTSTANDING,
+    OUTSTANDING_WITH_DEADLINE,
+    Dispatched,
+    WorkerTrack,
+)
 
+PRECISIONS: Final = ("fp32", "bf16", None)
+"""What a worker may have chosen; None of one that does not say."""
 POISON_DEATHS: Final = 2
 """A region that was being computed when so many workers died is dropped."""
 
@@ -35,7 +44,9 @@ class Crew:
     """
 
     def __init__(self, plan: HubPlan, policies: Policies, sources: dict[str, SourceTrack]) -> None:
-        self.tracks = {name: WorkerTrack(name) for name in plan.workers}
+        self.deadlines = Deadlines(plan.region_deadline_ns, plan.deadline_sources)
+        most = MAX_OUTSTANDING if plan.region_deadline_ns is None else OUTSTANDING_WITH_DEADLINE
+        self.tracks = {name: WorkerTrack(name, most) for name in plan.workers}
         self._plan, self._policies, self._sources = plan, policies, sources
         self._source_numbers = {name: number for number, name in enumerate(plan.sources)}
         self._dispatcher = Dispatcher(sources.values(), plan.max_batch)
@@ -54,11 +65,18 @@ class Crew:
         return any(worker.ready for worker in self.tracks.values())
 
     def said_hello(self, name: str, peer: str, message: Hello) -> Send:
-        """A new incarnation; returns what it has to know first."""
+        """A new incarnation; returns what it has to know first.
+
+        Raises:
+            PeerError: It computes in no precision that there is.
+        """
         worker = self.tracks[name]
+        precision = message.about.get("precision")
+        if precision not in PRECISIONS:
+            raise PeerError(f"{peer}: expected a precision of {PRECISIONS}, got {precision!r}")
         worker.identity, worker.ready = peer, True
-        worker.description = str(message.about.get("description", ""))
-        worker.precision = str(message.about["precision"]) if "precision" in message.about else None
+        worker.description = one_line(str(message.about.get("description", "")))
+        worker.precision = precision
         return self._policy_for(peer)
 
     def announce(self) -> list[Send]:
@@ -106,10 +124,16 @@ class Crew:
                 num_classes=len(self._plan.labels),
                 ran_through=number in ran_through,
                 observed=self._policies.adapter is not None,
+                may_be_late=head.tasks[number].frame.source in self.deadlines.sources,
             )
         worker.finish(message, now_ns)
         self._is_proven = True
         return head
+
+    def computes(self, name: str, batch: int) -> bool:
+        """Whether this is the batch whose answer is due."""
+        outstanding = self.tracks[name].outstanding
+        return bool(outstanding) and outstanding[0].batch == batch
 
     def note(self, name: str, batch: Dispatched) -> Note:
         """Which regions were answered together: what a bit-exact replay needs to know."""
@@ -161,7 +185,8 @@ class Crew:
         worker.begin(Dispatched(number, version, tasks, now_ns, audits, probability), now_ns)
         full = sorted(audits | self._policies.full(tasks))
         crops = b"".join(task.crop for task in tasks)
-        return Send(worker.identity, Batch(number, version, len(tasks), full), crops)
+        budgets_ms = self.deadlines.budgets_ms(tasks, set(full), now_ns)
+        return Send(worker.identity, Batch(number, version, len(tasks), full, budgets_ms), crops)
 
     def _policy_for(self, peer: str) -> Send:
         policy = self._policies.in_force

@@ -7,6 +7,8 @@ die at any moment is decided here, on one thread, so that it can be tested by ca
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from pipeline.errors import PeerError, StageError
 from pipeline.messages import (
     SCHEMA_VERSION,
@@ -25,12 +27,14 @@ from pipeline.messages import (
     SourceEnded,
     Stop,
 )
+from pipeline.one_line import one_line
 from pipeline.readers.base import ResumePoint
 from pipeline.redact import redact
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.crew import Crew, Loss
+from pipeline.stages.hub.deadlines import Deadlines
 from pipeline.stages.hub.freshness import Freshness
 from pipeline.stages.hub.outlet import Outlet
 from pipeline.stages.hub.plan import HubPlan
@@ -43,6 +47,8 @@ from pipeline.stages.hub.statistics import Answer, Statistics
 from pipeline.stages.hub.truth import Truth
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
+_MAX_FATAL = 4_000
+"""Characters of a child's last words."""
 START_TOGETHER_NS = 5_000_000_000
 """Sources that are ready wait so long for one whose reader has not said hello."""
 
@@ -65,6 +71,7 @@ class Hub:
                 plan.crop_bytes,
                 plan.credits_of.get(name, plan.credits),
                 waits_for_sinks=name in plan.waits_for_sinks,
+                slots=plan.ring_slots.get(name),
                 freshness=Freshness() if name in plan.fresh else None,
                 max_age_ns=plan.max_age_of.get(name),
                 is_live=name in plan.live,
@@ -78,6 +85,10 @@ class Hub:
         self.fatal: list[str] = []
         """Why children gave up; the run fails with these."""
         self._roles: dict[str, tuple[str, str]] = {}
+        self._greeted: set[str] = set()
+        """Children that have said hello and live."""
+        self._gave_up: set[str] = set()
+        """Children that have said why they cannot go on."""
         self._actions: list[Action] = []
         self.truth = Truth()
         self.is_paused = False
@@ -91,12 +102,14 @@ class Hub:
     def child_started(self, identity: str, role: str, name: str) -> None:
         """A child with this identity may now speak."""
         self._roles[identity] = (role, name)
+        self._greeted.discard(identity)
         if role == "reader" and self.sources[name].ended is None:
             self.sources[name].state = self.sources[name].state_without_pictures
 
     def child_lost(self, identity: str) -> Loss:
         """A child is gone; what it held is taken back."""
         role, name = self._roles.pop(identity, ("", ""))
+        self._greeted.discard(identity)
         if role == "worker" and self.workers[name].identity == identity:
             return self._worker_lost(name)
         if role == "sink" and self.sinks[name].identity == identity:
@@ -162,6 +175,8 @@ class Hub:
             PeerError: The message does not fit the state of its sender; it had no effect.
         """
         role, name = self._roles.get(peer, ("", ""))
+        if role and peer not in self._greeted and not isinstance(message, Hello | Fatal):
+            raise PeerError(f"{peer}: {type(message).__name__} before its hello")
         if role == "reader":
             self._readers.heard(name, now_ns)
         match message:
@@ -170,15 +185,16 @@ class Hub:
             case Frames() if role == "reader" and message.source == name:
                 self._frames(peer, message, blob)
             case ReaderStatus() if role == "reader" and message.source == name:
-                self.sources[name].counters = message.counters
+                self.sources[name].reported(message.counters)
                 self._readers.status(message, now_ns)
             case SourceEnded() if role == "reader" and message.source == name:
                 self._source_ended(peer, message)
             case BatchDone() if role == "worker":
-                self._batch_done(name, message, now_ns)
+                self._batch_done(peer, name, message, now_ns)
             case SinkAck() | Closed() if role == "sink":
                 self._actions += self._outlet.took(name, message, now_ns)
-            case Fatal():
+            case Fatal() if role and peer not in self._gave_up:
+                self._gave_up.add(peer)
                 self._fatal(role, name, message.text)
             case _:
                 raise PeerError(f"{peer}: unexpected {type(message).__name__} from {role or '?'}")
@@ -203,6 +219,11 @@ class Hub:
     def workers(self) -> dict[str, WorkerTrack]:
         """By name."""
         return self._crew.tracks
+
+    @property
+    def deadlines(self) -> Deadlines:
+        """How many answers met theirs."""
+        return self._crew.deadlines
 
     @property
     def sinks(self) -> dict[str, SinkTrack]:
@@ -240,6 +261,8 @@ class Hub:
             raise PeerError(f"{peer}: expected {role} {name}, got {message.role} {message.name}")
         if message.schema != SCHEMA_VERSION:
             raise PeerError(f"{peer}: expected schema {SCHEMA_VERSION}, got {message.schema}")
+        if peer in self._greeted:
+            raise PeerError(f"{peer}: said hello already")
         if role == "reader":
             self.sources[name].said_hello(peer)
             self._readers.began(name)
@@ -249,6 +272,7 @@ class Hub:
             self._actions.append(self._crew.said_hello(name, peer, message))
         elif role == "sink":
             self._outlet.said_hello(name, peer, message)
+        self._greeted.add(peer)
 
     def _frames(self, peer: str, message: Frames, blob: bytes) -> None:
         try:
@@ -260,29 +284,38 @@ class Hub:
 
     def _source_ended(self, peer: str, message: SourceEnded) -> None:
         source = self.sources[message.source]
-        source.counters, source.link = message.counters, message.link
         if source.ended is None:
-            source.ended = message
+            source.reported(message.counters)
+            source.link = message.link
+            source.ended = msgspec.structs.replace(message, reason=one_line(message.reason))
             source.state = "ended"
             if not message.ok:
-                self._actions.append(Alarm(f"source {source.name}: {message.reason}"))
+                self._actions.append(Alarm(f"source {source.name}: {source.ended.reason}"))
         self._send(peer, EndConfirmed())
 
     def _fatal(self, role: str, name: str, text: str) -> None:
-        text = redact(text)
+        text = one_line(redact(text), _MAX_FATAL)
         self.fatal.append(text)
         if role == "reader":
             self.source_failed(name, text)
 
     # --- workers ----------------------------------------------------------------------------------
 
-    def _batch_done(self, name: str, message: BatchDone, now_ns: int) -> None:
-        batch = self._crew.answered(name, message, now_ns)
+    def _batch_done(self, peer: str, name: str, message: BatchDone, now_ns: int) -> None:
+        try:
+            batch = self._crew.answered(name, message, now_ns)
+        except PeerError:
+            if self._crew.computes(name, message.batch):
+                # No other answer will come; its regions need not wait for the deadline.
+                self._actions.append(Kill(peer, "gave an answer that cannot be one"))
+            raise
         self._actions.append(self._crew.note(name, batch))
         full = self.policies.full(batch.tasks)
+        whole = full | batch.audits
         for number, (task, result) in enumerate(zip(batch.tasks, message.results, strict=True)):
             given = of_full_depth(result) if number in full else result
-            self._answered(task, given, batch, message.infer_ms, now_ns)
+            total_ms = self._answered(task, given, batch, message.infer_ms, now_ns)
+            self.deadlines.answered(task, given, total_ms=total_ms, is_full=number in whole)
         self.steer(lambda policies: policies.learn(batch, message))
 
     def _answered(
@@ -292,7 +325,7 @@ class Hub:
         batch: Dispatched,
         infer_ms: float,
         now_ns: int,
-    ) -> None:
+    ) -> float:
         frame = task.frame
         captured_ns = frame.header.captured_mono_ns
         total_ms = (now_ns - captured_ns) / 1e6
@@ -313,6 +346,7 @@ class Hub:
             source.frame_age_ms, source.position_s = total_ms, frame.header.pts_s
             if source.freshness is not None:
                 source.freshness.answered(now_ns)
+        return total_ms
 
     def _label(self, result: RegionResult) -> str | None:
         # As it is written, so that a reader of the results who rounds no further agrees.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from pipeline.errors import PeerError
 from pipeline.messages import Closed, Hello, SinkAck
 from pipeline.sinks.base import Record
@@ -50,8 +52,13 @@ class Outlet:
         self.tracks[name].said_hello(peer, _keys(message.about.get("keys", {}), peer))
 
     def took(self, name: str, message: SinkAck | Closed, now_ns: int) -> list[Alarm]:
-        """A sink has made something durable, and may have lost frames that it should have drawn."""
+        """A sink has made something durable, and may have lost frames that it should have drawn.
+
+        Raises:
+            PeerError: It was not sent what it says it holds.
+        """
         sink = self.tracks[name]
+        sink.require_sent(message)
         if isinstance(message, SinkAck):
             done = sink.acknowledged(message.seq, message.offset)
             sink.heard_ns = now_ns
@@ -126,6 +133,6 @@ class Outlet:
 
 def _keys(plain: Any, peer: str) -> dict[str, tuple[int, int]]:
     try:
-        return {str(source): (int(key[0]), int(key[1])) for source, key in plain.items()}
-    except (AttributeError, TypeError, ValueError, IndexError) as error:
-        raise PeerError(f"{peer}: keys: expected source: [frame, region], got {plain!r}") from error
+        return msgspec.convert(plain, dict[str, tuple[int, int]])
+    except msgspec.ValidationError as error:
+        raise PeerError(f"{peer}: keys: expected source: [frame, region]: {error}") from error

@@ -30,6 +30,10 @@ class HubPlan:
     patience_of: dict[str, int] = field(default_factory=dict)
     """Nanoseconds that the reader of a live source may say nothing, or its decoder hang."""
     batch_deadline_ns: int = 30_000_000_000
+    region_deadline_ns: int | None = None
+    """From capture to answer; None sets none."""
+    deadline_sources: frozenset[str] = frozenset()
+    """Sources whose regions have it."""
     always_full: frozenset[str] = frozenset()
     """Sources whose every region runs to full depth."""
     min_confidence: float = 0.0
@@ -38,5 +42,8 @@ class HubPlan:
     """Sinks that draw, and the source whose frames each of them takes out of shared memory."""
     waits_for_sinks: frozenset[str] = frozenset()
     """Sources whose frames wait for the sinks that draw them, instead of going undrawn."""
+    ring_slots: dict[str, int] = field(default_factory=dict)
+    """Whole frames of a source that shared memory holds; a source that is not named is not asked
+    where its pictures lie."""
     smooth: tuple[int, int] = (1, 1)
     """So many of the last so many answers must agree on the label that is shown."""

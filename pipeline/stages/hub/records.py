@@ -49,6 +49,7 @@ def region_record(
         "confidence": round(result.confidence, 6),
         "exit": result.exit,
         "difficulty": round(result.difficulty, 6),
+        "late": result.late,
         "audited": full_depth is not None,
         "full_depth": full_depth,
         "policy_version": policy_version,

@@ -3,7 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from pipeline.messages import CloseSink, HubMessage, Records
+from pipeline.errors import PeerError
+from pipeline.messages import Closed, CloseSink, HubMessage, Records, SinkAck
 from pipeline.sinks.base import Key, Record, key_of
 
 MAX_UNACKED = 4_096
@@ -32,6 +33,8 @@ class SinkTrack:
     identity: str | None = None
     offset: int = 0
     next_seq: int = 0
+    acked: int = -1
+    """What this incarnation has acknowledged last."""
     unacked: deque[tuple[int, Record]] = field(default_factory=deque)
     num_sent: int = 0
     """How many of `unacked`, from the left, this incarnation has been sent."""
@@ -73,6 +76,7 @@ class SinkTrack:
         """A new incarnation; `held` is the last key it has per source."""
         self.identity, self.num_sent, self.close_sent = identity, 0, False
         self.lost_now = 0
+        self.acked = -1
         self.trouble = None
         self.ends.clear()
         self.fed_ns = -_FEED_INTERVAL_NS
@@ -80,9 +84,26 @@ class SinkTrack:
         self.held |= held
         self.unacked = deque(item for item in self.unacked if not self._is_held(item[1]))
 
+    def require_sent(self, message: SinkAck | Closed) -> None:
+        """Refuse an answer to what this incarnation was not sent.
+
+        Raises:
+            PeerError: So it is, and what is kept for the sink must be kept on.
+        """
+        if isinstance(message, SinkAck):
+            is_new = bool(self.num_sent) and (
+                self.unacked[0][0] <= message.seq <= self.unacked[self.num_sent - 1][0]
+            )
+            was_sent = is_new or message.seq == self.acked  # again, while it waits
+        else:
+            was_sent = self.close_sent and message.seq == self.next_seq - 1
+        if self.closed or not was_sent:
+            kind = type(message).__name__
+            raise PeerError(f"sink {self.name}: {kind} of {message.seq}, which it was not sent")
+
     def acknowledged(self, seq: int, offset: int) -> list[Record]:
         """Everything up to `seq` is durable; returns what no longer must be kept for it."""
-        self.offset = offset
+        self.offset, self.acked = offset, seq
         done: list[Record] = []
         while self.ends and self.ends[0] <= seq:
             self.ends.popleft()

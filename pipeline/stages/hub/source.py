@@ -63,6 +63,8 @@ class SourceTrack:
     """Frames it may have in the pipeline."""
     waits_for_sinks: bool = False
     """A credit comes back only when the picture of its frame is drawn."""
+    slots: int | None = None
+    """Of its reader's ring; None does not look where a picture is said to lie."""
     counters: Counters = field(default_factory=Counters)
     accepted_counters: Counters = field(default_factory=Counters)
     """As of the last accepted frame: where a reader begins that reads again what follows it."""
@@ -90,6 +92,8 @@ class SourceTrack:
     credits_due: int = 0
     leases: Counter[Lease] = field(default_factory=Counter)
     """Sinks that have not drawn it yet, by picture."""
+    filled: set[Lease] = field(default_factory=set)
+    """Pictures of frames that were accepted and are not drawn yet."""
     slots_due: int = 0
     """Of the ring of the reader that lives."""
     ended: SourceEnded | None = None
@@ -137,10 +141,11 @@ class SourceTrack:
         """So many sinks draw this frame; its slot is not filled again before they have."""
         if frame.header.slot is None:
             return
+        picture = (frame.reader, frame.header.slot)
         if sinks:
-            self.leases[frame.reader, frame.header.slot] = sinks
+            self.leases[picture] = sinks
         else:
-            self._slot_is_free(frame.reader)
+            self._slot_is_free(picture)
 
     def drawn(self, picture: Lease) -> None:
         """A sink has taken a picture; the last of them gives back slot and credit."""
@@ -149,21 +154,25 @@ class SourceTrack:
         self.leases[picture] -= 1
         if self.leases[picture] == 0:
             del self.leases[picture]
-            self._slot_is_free(picture[0])
+            self._slot_is_free(picture)
 
-    def _slot_is_free(self, reader: str) -> None:
+    def _slot_is_free(self, picture: Lease) -> None:
+        self.filled.discard(picture)
         if self.waits_for_sinks:
             self.credits_due += 1
-        if reader == self.reader:
+        if picture[0] == self.reader:
             self.slots_due += 1
 
     def accept(self, message: Frames, blob: bytes, reader: str = "") -> None:
         """Take frames that a reader sent into the window, all or none.
 
         Raises:
-            PeerError: A frame is out of order or the pixels have the wrong size.
+            PeerError: A frame is out of order or without credit, its picture lies nowhere or where
+                another one does, the pixels have the wrong size, or the account does not balance.
         """
         self._check(message, blob)
+        self._check_pictures(message, reader)
+        self._check_account(message.counters, len(message.frames))
         pixels = memoryview(blob)
         begin = 0
         for header in message.frames:
@@ -176,6 +185,11 @@ class SourceTrack:
 
     def _check(self, message: Frames, blob: bytes) -> None:
         last = -1 if self.last_accepted is None else self.last_accepted.frame
+        if len(self.window) + len(message.frames) > self.credits:
+            raise PeerError(
+                f"source {self.name}: expected at most {self.credits} frames in the pipeline, "
+                f"got {len(message.frames)} beside {len(self.window)}"
+            )
         for header in message.frames:
             if self.ended is not None:
                 raise PeerError(f"source {self.name}: frame {header.frame} after the end")
@@ -191,10 +205,41 @@ class SourceTrack:
                 f"{count} crops, got {len(blob)}"
             )
 
+    def _check_pictures(self, message: Frames, reader: str) -> None:
+        pictures = [(reader, frame.slot) for frame in message.frames if frame.slot is not None]
+        for _, slot in pictures:
+            if self.slots is not None and slot >= self.slots:
+                raise PeerError(f"source {self.name}: slot {slot} of {self.slots}")
+        if len(set(pictures)) < len(pictures) or not self.filled.isdisjoint(pictures):
+            raise PeerError(f"source {self.name}: a slot whose picture is not drawn yet")
+
+    def _check_account(self, counters: Counters, frames: int = 0) -> None:
+        """What a reader sent, it sent here: its account tells no other number than ours."""
+        known = self.processed + self.dropped.total() + len(self.window) + frames
+        sent = counters.captured - sum(counters.dropped.values())
+        if sent != known:
+            raise PeerError(
+                f"source {self.name}: account: expected {known} frames that were not dropped, "
+                f"got {sent}"
+            )
+
+    def reported(self, counters: Counters) -> None:
+        """Take a reader's account.
+
+        Raises:
+            PeerError: It does not balance, or the source has ended.
+        """
+        if self.ended is not None:
+            raise PeerError(f"source {self.name}: an account after the end")
+        self._check_account(counters)
+        self.counters = counters
+
     def _enter(self, header: FrameHeader, crops: memoryview, reader: str) -> None:
         count = len(header.regions)
         frame = PendingFrame(self.name, header, crops, [None] * count, missing=count, reader=reader)
         self.window.append(frame)
+        if header.slot is not None:
+            self.filled.add((reader, header.slot))
         self.waiting.extend(RegionTask(frame, number) for number in range(count))
         self.last_accepted = ResumePoint(header.frame, header.pts_s)
         self.regions_accepted += count

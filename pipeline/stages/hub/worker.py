@@ -8,6 +8,8 @@ from pipeline.stages.hub.source import RegionTask
 
 MAX_OUTSTANDING = 2
 """One batch runs while the next already lies at the worker."""
+OUTSTANDING_WITH_DEADLINE = 1
+"""What lies at a worker loses time that its budget does not know of."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,7 @@ class WorkerTrack:
     """State of one worker, across its restarts."""
 
     name: str
+    max_outstanding: int = MAX_OUTSTANDING
     identity: str | None = None
     ready: bool = False
     description: str = ""
@@ -44,7 +47,7 @@ class WorkerTrack:
     @property
     def can_take(self) -> bool:
         """It has said hello and has room."""
-        return self.ready and len(self.outstanding) < MAX_OUTSTANDING
+        return self.ready and len(self.outstanding) < self.max_outstanding
 
     def begin(self, dispatched: Dispatched, now_ns: int) -> None:
         """Note a batch that was sent."""

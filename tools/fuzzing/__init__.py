@@ -1,0 +1,1 @@
+"""Fuzz checks: what is damaged is refused in one line or read correctly."""
