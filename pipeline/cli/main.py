@@ -12,7 +12,7 @@ from dart_stream.errors import DartStreamError
 from pipeline.errors import PipelineError, UserError
 
 COMMANDS: Final = (
-    *("run", "demo", "validate", "doctor", "schema", "models"),
+    *("run", "demo", "verify", "validate", "doctor", "schema", "models"),
     *("train", "calibrate", "evaluate", "bench"),
 )
 """Each is a module beside this one with HELP, `configure(parser)` and `execute(args)`."""
