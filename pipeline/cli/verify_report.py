@@ -28,7 +28,7 @@ def print_verification(found: Verification, console: Console | None = None) -> N
 def _phases(found: Verification) -> Table:
     table = new_table(
         "beside the full network",
-        *("source", "phase", "from region", "regions", "differ", "full depth", "MACs"),
+        *("source", "phase", "from", "regions", "differ", "full depth", "MACs"),
     )
     table.columns[1].overflow = "fold"
     for row in found.phases[:_MAX_PHASES]:
@@ -51,7 +51,7 @@ def _points(found: Verification) -> list[tuple[str, str]]:
             "checked",
             (
                 f"{found.regions:,} regions, {found.model} at full depth ({found.device}, "
-                f"{found.precision}, {found.threads} thread{'s' * (found.threads > 1)}, torch {found.torch})"
+                f"{found.precision}, {found.threads} threads: {found.threads}, torch {found.torch})"
             ),
         ),
         (

@@ -96,7 +96,7 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
     """What the audits said while it ran.
 
     Attributes:
-        n: snapshots that stated a bound on early answers since their evidence began.
+        n: snapshots that stated a bound, with 100 early answers at least since its evidence began.
         covered: of which the bound was not below the truth.
         worst: largest truth less bound; None without a snapshot.
     """

@@ -24,6 +24,8 @@ from pipeline.verify.windows import settled_stretches, windows_of
 
 _OTHER_MODEL: Final = 0.1
 """So many answers that do not come out again are another model's, not slips."""
+_ENOUGH: Final = 100
+"""Early answers that a bound on a rate can be compared with."""
 _WINDOWS_ABOVE: Final = 0.05
 """Share of settled windows that may lie above the limit: a window has chance of its own."""
 
@@ -110,7 +112,7 @@ def judge(
 
 def _reproduced(answers: Answers, again: Again, bars: Bars) -> Reproduced:
     off = np.abs(again.given_probability - answers.confidence)
-    wrong = int((off > bars.rounding).sum())
+    wrong = int((~(off <= bars.rounding)).sum())  # so that NaN is wrong, too
     if wrong > _OTHER_MODEL * len(answers):
         raise ConfigError(
             f"model.name: expected the model that the run had, but {wrong:,} of {len(answers):,} "
@@ -203,8 +205,8 @@ def _snapshots(
 ) -> Snapshots | None:
     excess = []
     for claim in claims.claims:
-        _, truth = _truth(claims.rows[claim.begin : claim.end], differs, early)
-        if truth is not None:
+        regions, truth = _truth(claims.rows[claim.begin : claim.end], differs, early)
+        if truth is not None and regions >= _ENOUGH:
             excess.append(truth - claim.upper)
     if not excess:
         return None

@@ -9,6 +9,7 @@ from pipeline.cli.main import build_parser, main
 FLAGS = {
     "run": ["config", "--source", "--out", "--resume", "--headless", "--set"],
     "demo": ["--seconds", "--out", "--set"],
+    "verify": ["run", "--window", "--device", "--precision", "--threads", "--quiet"],
     "validate": ["config"],
     "doctor": ["--model"],
     "schema": ["kind"],
