@@ -51,7 +51,7 @@ def _points(found: Verification) -> list[tuple[str, str]]:
             "checked",
             (
                 f"{found.regions:,} regions, {found.model} at full depth ({found.device}, "
-                f"{found.precision}, {found.threads} threads: {found.threads}, torch {found.torch})"
+                f"{found.precision}, threads: {found.threads}, torch {found.torch})"
             ),
         ),
         (
@@ -88,17 +88,20 @@ def _estimate(said: Estimate | None) -> str:
     if said is None:
         return "not measured: everything ran to full depth, or nothing adapted"
     words = f"{said.estimate:.2%}, at most {said.upper:.2%}"
-    if said.truth is None:
+    if said.truth is None or said.at_least is None:
         return f"{words}; no early answer since, nothing to compare"
     covers = "covers" if said.covered else "DOES NOT COVER"
-    return f"{words}; {covers} the truth of {said.truth:.2%} in {said.regions:,} early answers"
+    return (
+        f"{words}; {covers} the {said.truth:.2%} of {said.regions:,} early answers, whose rate is "
+        f"at least {said.at_least:.2%}"
+    )
 
 
 def _snapshots(said: Snapshots | None) -> str:
     if said is None or said.worst is None:
         return "not measured: no snapshot with early answers and a bound"
-    words = f"the bound covers the truth in {said.covered:,} of {said.n:,} snapshots"
-    return words if said.worst <= 0 else f"{words}, worst {100 * said.worst:.2f} points above it"
+    words = f"the bound covers the rate in {said.covered:,} of {said.n:,} snapshots"
+    return words if said.worst <= 0 else f"{words}, missed by {100 * said.worst:.2f} points at most"
 
 
 def _verdict(found: Verification) -> Text:

@@ -18,12 +18,14 @@ class Claim:
     Attributes:
         estimate: share of the early answers that differ.
         upper: its bound.
+        confidence: of the bound.
         begin: the evidence begins with this one of `Claims.rows`.
         end: and ends before this one.
     """
 
     estimate: float
     upper: float
+    confidence: float
     begin: int
     end: int
 
@@ -74,7 +76,9 @@ def read_claims(
             if said.get("upper") is not None and said.get("estimate") is not None:
                 end = len(learned)
                 begin = max(0, end - said["window"])
-                claims.append(Claim(said["estimate"], said["upper"], begin, end))
+                claims.append(
+                    Claim(said["estimate"], said["upper"], said["confidence"], begin, end)
+                )
     return Claims(_rows_of(learned, answers), claims, frozenset(full), adapted)
 
 

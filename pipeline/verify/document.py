@@ -81,7 +81,9 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         confidence: of the bound.
         regions: early answers since that evidence began.
         truth: share of those that differ; None if there were none.
-        covered: truth is not above the bound; None if there were none.
+        at_least: lower bound on the rate behind that share, at the same confidence: a few hundred
+            answers have chance of their own; None if there were none.
+        covered: this is not above the bound; None if there were none.
     """
 
     estimate: float
@@ -89,6 +91,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
     regions: int
     truth: float | None
+    at_least: float | None
     covered: bool | None
 
 
@@ -97,8 +100,9 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         n: snapshots that stated a bound, with 100 early answers at least since its evidence began.
-        covered: of which the bound was not below the truth.
-        worst: largest truth less bound; None without a snapshot.
+        covered: of which the bound was not below what the rate is at least, see `Estimate`.
+        worst: largest excess of that above the bound, not above 0 if all are covered; None without
+            a snapshot.
     """
 
     n: int

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from dart_stream.metrics import clopper_pearson_upper
 from pipeline.bench.shift.measures import GRACE
 from pipeline.errors import ConfigError
 from pipeline.run_summary import Disagreement
@@ -171,13 +172,27 @@ def _phases(
     return found
 
 
-def _truth(
-    rows: Ints, differs: NDArray[np.bool_], early: NDArray[np.bool_]
-) -> tuple[int, float | None]:
-    """How many early answers are among these, and the share of them that differs."""
+@dataclass(frozen=True, slots=True)
+class _Truth:
+    """Early answers among some: how many there are, and how many of them differ."""
+
+    regions: int
+    differ: int
+
+    @property
+    def share(self) -> float | None:
+        return self.differ / self.regions if self.regions else None
+
+    def at_least(self, confidence: float) -> float:
+        """Lower bound on the rate behind the share."""
+        agree = self.regions - self.differ
+        return 1 - clopper_pearson_upper(agree, self.regions, confidence)
+
+
+def _truth(rows: Ints, differs: NDArray[np.bool_], early: NDArray[np.bool_]) -> _Truth:
     rows = rows[rows >= 0]
     rows = rows[early[rows]]
-    return len(rows), float(differs[rows].mean()) if len(rows) else None
+    return _Truth(len(rows), int(differs[rows].sum()))
 
 
 def _estimate(
@@ -189,14 +204,16 @@ def _estimate(
     if said is None or said.estimate is None or said.upper is None:
         return None
     since = max(0, len(claims.rows) - said.window)
-    regions, truth = _truth(claims.rows[since:], differs, early)
+    truth = _truth(claims.rows[since:], differs, early)
+    at_least = truth.at_least(said.confidence) if truth.regions else None
     return Estimate(
         estimate=said.estimate,
         upper=said.upper,
         confidence=said.confidence,
-        regions=regions,
-        truth=truth,
-        covered=None if truth is None else truth <= said.upper,
+        regions=truth.regions,
+        truth=truth.share,
+        at_least=at_least,
+        covered=None if at_least is None else at_least <= said.upper,
     )
 
 
@@ -205,9 +222,9 @@ def _snapshots(
 ) -> Snapshots | None:
     excess = []
     for claim in claims.claims:
-        regions, truth = _truth(claims.rows[claim.begin : claim.end], differs, early)
-        if truth is not None and regions >= _ENOUGH:
-            excess.append(truth - claim.upper)
+        truth = _truth(claims.rows[claim.begin : claim.end], differs, early)
+        if truth.regions >= _ENOUGH:
+            excess.append(truth.at_least(claim.confidence) - claim.upper)
     if not excess:
         return None
     covered = sum(each <= 0 for each in excess)

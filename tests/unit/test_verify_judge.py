@@ -151,7 +151,7 @@ def test_windows_are_disjoint_lie_in_one_stretch_and_leave_out_the_rest():
 
 
 def snapshot(window, estimate=0.01, upper=0.02):
-    said = {"window": window, "estimate": estimate, "upper": upper}
+    said = {"window": window, "estimate": estimate, "upper": upper, "confidence": 0.95}
     return {"kind": "snapshot", "snapshot": {"adaptation": said}}
 
 
@@ -178,14 +178,14 @@ def test_claims_speak_of_the_regions_in_the_order_in_which_they_were_answered():
     assert found.adapted
 
 
-def test_a_bound_is_compared_with_early_answers_since_its_evidence_began():
+def test_a_bound_is_compared_with_the_rate_behind_early_answers_since_its_evidence_began():
     n = 400
     version = np.where(np.arange(n) < 200, 1, 2)
     records = [
         {"kind": "policy", "version": 1, "body": {"kind": "full"}},
         batch(*range(n)),
         snapshot(n, upper=0.02),
-        snapshot(150, upper=0.01),
+        snapshot(150, upper=0.0001),
         snapshot(50, upper=0.0),
     ]
     seen = answers(n, policy_version=version)
@@ -194,7 +194,20 @@ def test_a_bound_is_compared_with_early_answers_since_its_evidence_began():
     now = again(n, differ=[0, 1, 2, 210, 398, 399])
     found = judge(seen, now, claims, said, ["a"], dataclasses.replace(BARS, epsilon=0.5))
     assert (found.estimate.regions, found.estimate.truth) == (200, 0.015)
+    # Three of 200 were as likely as 5 % at this rate.
+    assert found.estimate.at_least == pytest.approx(0.0041, abs=1e-4)
     assert found.estimate.covered
-    # The third speaks of too few answers.
+    # Two of 150 are more than a bound of 0.01 % allows; the third speaks of too few answers.
     assert (found.snapshots.n, found.snapshots.covered) == (2, 1)
-    assert found.snapshots.worst == pytest.approx(2 / 150 - 0.01)
+    assert found.snapshots.worst == pytest.approx(0.0024 - 0.0001, abs=1e-4)
+
+
+def test_a_rate_that_nobody_would_call_chance_is_not_covered():
+    n = 400
+    seen = answers(n)
+    records = [{"kind": "policy", "version": 1, "body": {"kind": "dart"}}, batch(*range(n))]
+    said = Disagreement(0.001, 0.01, 300, 0.95, n, 0, at_home=True)
+    claims = read_claims(records, seen, frozenset())
+    found = judge(seen, again(n, differ=range(12)), claims, said, ["a"], BARS)
+    assert found.estimate.truth == 0.03
+    assert not found.estimate.covered
