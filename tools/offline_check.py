@@ -35,11 +35,10 @@ from dart_stream.policies import Policy, policy_from_dict
 from pipeline.config import PipelineConfig, SourceConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError, UserError
-from pipeline.perturb import CropKey, Perturbation
+from pipeline.footage import play_again
 from pipeline.readers import open_reader
 from pipeline.readers.images import ImagesReader
 from pipeline.recording import RecordedRun
-from pipeline.regions import Cropper, build_region_finder
 from pipeline.sinks.jsonl import read_records
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
@@ -147,7 +146,7 @@ class Pictures:
         config = run.config.sources[name]
         self._name = name
         self._wanted = wanted
-        self._frames = {frame for frame, _ in wanted}
+        self._frames = frozenset(frame for frame, _ in wanted)
         self._crops: dict[tuple[int, int], NDArray[np.uint8]] = {}
         self._stream = self._read(config, run.config.seed, info)
 
@@ -163,25 +162,11 @@ class Pictures:
         return self._crops.pop((frame, region))
 
     def _read(self, config: SourceConfig, seed: int, info: ModelInfo) -> Iterator[int]:
-        reader = open_reader(config)
-        if reader.live:
-            raise ConfigError(f"source {self._name}: a live source cannot be read again")
-        finder = build_region_finder(config.regions)
-        cropper = Cropper(info.input_size, info.resize)
-        shift = None if config.perturb is None else Perturbation.parse(config.perturb)
-        regions_before = 0
-        for frame in reader.frames():
-            if frame.index not in self._frames:
-                continue  # dropped by the run, or without regions
-            crops = cropper.crops(frame, finder.find(frame))
-            if shift is not None:
-                key = CropKey(seed, self._name, frame.index)
-                crops = shift.apply(crops, regions_before, key)
-            regions_before += len(crops)
-            for number, crop in enumerate(crops):
-                if (frame.index, number) in self._wanted:
-                    self._crops[frame.index, number] = crop
-            yield frame.index
+        for again in play_again(self._name, config, info, seed, self._frames):
+            for number, crop in enumerate(again.crops):
+                if (again.frame, number) in self._wanted:
+                    self._crops[again.frame, number] = crop
+            yield again.frame
 
 
 class Offline:

@@ -67,6 +67,16 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def adaptive_model(tiny_model, tmp_path_factory):
+    """The tiny model, calibrated on the clean world."""
+    out = tmp_path_factory.mktemp("adaptive") / "model"
+    source = "synthetic://?frames=600&width=32&height=32"
+    words = ["--model", str(tiny_model), "--source", source, "--out", str(out), "--quiet"]
+    assert main(["calibrate", *words, "--precision", "fp32"]) == 0
+    return out
+
+
+@pytest.fixture(scope="session")
 def make_clip(tmp_path_factory):
     """Write a small H.264 file once per length."""
     folder = tmp_path_factory.mktemp("clips")

@@ -18,16 +18,6 @@ SHIFT = "sources.cam.perturb=clean:300,gaussian_noise@5:500,clean:400"
 FAST = ("model.precision=fp32", "model.device=cpu", "model.threads=1")
 
 
-@pytest.fixture(scope="session")
-def adaptive_model(tiny_model, tmp_path_factory):
-    """The tiny model, calibrated on the clean world."""
-    out = tmp_path_factory.mktemp("adaptive") / "model"
-    source = WORLD.replace("1200", "600")
-    words = ["--model", str(tiny_model), "--source", source, "--out", str(out), "--quiet"]
-    assert main(["calibrate", *words, "--precision", "fp32"]) == 0
-    return out
-
-
 @pytest.fixture
 def adapting(in_threads, adaptive_model):
     """Run the changing world to its end, in threads."""

@@ -1,49 +1,86 @@
-"""The demo, on small clips in the place of the sample clips."""
+"""The demo: shipped pictures as cameras, at home with the shipped model, and a shift."""
 
 import itertools
 import json
 
+import numpy as np
 import pytest
 
 from pipeline.cli import demo
 from pipeline.cli.main import main
-from pipeline.clips import CLIPS
+from pipeline.config import SourceConfig
 from pipeline.config_file import check_config
+from pipeline.demo_pictures import DrawnPictures, sheet
 from pipeline.perturb import Perturbation
+from pipeline.readers import ResumePoint, open_reader
 
 
-@pytest.fixture
-def clips(make_clip):
-    return dict.fromkeys(CLIPS, make_clip())
+def shown(reader, count, resume=None):
+    frames = itertools.islice(reader.frames(resume), count)
+    return [(frame.index, frame.pixels().tobytes()) for frame in frames]
 
 
-def test_cameras_play_in_real_time_for_ever_and_one_has_zones(clips):
-    sources = check_config(demo.demo_config(clips)).sources
-    assert all(source.loop is True and source.realtime for source in sources.values())
-    assert [type(source.regions).__name__ for source in sources.values()].count("ZoneRegions") == 1
+def test_cameras_play_in_real_time_each_pictures_of_its_own():
+    sources = check_config(demo.demo_config()).sources.values()
+    assert all(source.realtime and source.on_full == "latest" for source in sources)
+    readers = [open_reader(source) for source in sources]
+    assert all(isinstance(reader, DrawnPictures) for reader in readers)
+    assert len({str(shown(reader, 5)) for reader in readers}) == len(readers) == 3
 
 
-def test_the_shift_comes_and_goes_and_one_camera_is_spared(clips):
-    sources = check_config(demo.demo_config(clips)).sources
-    shifts = {name: source.perturb for name, source in sources.items()}
-    assert list(shifts.values()).count(None) == 1
-    for name, regions_per_s in (("bikes", 25 * 3), ("bunny", 25)):
-        shift = Perturbation.parse(shifts[name])
-        phases = [shift.phase(second * regions_per_s) for second in range(0, 130, 10)]
-        assert phases[0] == phases[-1] == "clean"
-        changes = sum(a != b for a, b in itertools.pairwise(phases))
-        assert changes >= 4
+def test_a_reader_that_is_killed_goes_on_with_the_pictures_that_would_have_come():
+    reader = DrawnPictures("demo://a", SourceConfig(uri="demo://a", stride=2))
+    whole = shown(reader, 10)
+    assert shown(reader, 6, ResumePoint(whole[3][0], 0.0)) == whole[4:]
+
+
+def test_the_shift_comes_within_a_quarter_of_a_minute_and_goes_again():
+    for source in check_config(demo.demo_config()).sources.values():
+        shift = Perturbation.parse(source.perturb)
+        phases = [shift.phase(second * 25) for second in range(100)]
+        clean = [phase == "clean" for phase in phases]
+        assert clean == [True] * 15 + [False] * 15 + [True] * 20 + [False] * 15 + [True] * 20 + (
+            [False] * 15
+        )
         assert shift.phase(10**9) == "clean"
 
 
-def test_it_runs_for_the_given_time_and_ends_well(clips, tiny_model, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(demo, "sample_clips", lambda say: clips)
+def test_the_pictures_are_at_home_and_the_shift_is_not():
+    """In each of the seven signals, and to thresholds that calibration allows."""
+    from dart_stream.difficulty import difficulty_parts
+    from dart_stream.model_calibration import read_calibration
+    from dart_stream.model_dir import read_info, resolve
+
+    directory = resolve("default")
+    table = read_calibration(directory, read_info(directory))
+    pictures = sheet()
+    assert len(pictures) >= 200
+    home = np.log(table.parts + 0.01)
+    spread = home.std(axis=0)
+    drawn = np.log(difficulty_parts(pictures) + 0.01)
+    assert np.abs((drawn.mean(axis=0) - home.mean(axis=0)) / spread).max() < 0.2
+    shift = Perturbation.parse(demo._SHIFT)
+    from pipeline.perturb import CropKey
+
+    dark = shift.apply(pictures, 0, CropKey(0, "a", 0))
+    away = np.log(difficulty_parts(dark) + 0.01)
+    assert np.abs((away.mean(axis=0) - home.mean(axis=0)) / spread).max() > 1
+
+
+def test_it_runs_for_the_given_time_and_ends_well(tiny_model, tmp_path, capsys):
     out = tmp_path / "out"
-    settings = [f"model.name={tiny_model}", "policy.thresholds=null", "runtime.type=threads"]
-    settings.append("model.precision=fp32")
+    settings = [f"model.name={tiny_model}", "runtime.type=threads", "model.precision=fp32"]
     flags = [word for setting in settings for word in ("--set", setting)]
     assert main(["demo", "--seconds", "0.5", "--out", str(out), *flags]) == 0
     summary = json.loads((out / "summary.json").read_text())
     assert summary["regions"] > 0
     assert summary["frames"]["in_flight"] == 0
-    assert f"results in {out}" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "three cameras show pictures that the shipped network drew itself" in said
+    assert f"results in {out}" in said
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1"])
+def test_a_time_that_is_none_is_refused(seconds, capsys):
+    assert main(["demo", "--seconds", seconds]) == 2
+    assert "--seconds: expected more than 0" in capsys.readouterr().err

@@ -13,6 +13,7 @@ FLAGS = {
     "control": ["words"],
     "replay": ["run", "--speed"],
     "report": ["run", "--out"],
+    "verify": ["run", "--window", "--device", "--precision", "--threads", "--quiet"],
     "validate": ["config"],
     "doctor": ["--model"],
     "schema": ["kind"],

@@ -96,13 +96,13 @@ def test_another_wheel_than_the_known_one_is_refused(cache, index):
     assert not cache.exists()
 
 
-def test_without_a_network_one_line_says_what_to_do(monkeypatch, capsys):
+def test_without_a_network_one_line_says_what_to_do(monkeypatch, capsys, tmp_path):
     def run(command, **_):
         said = "WARNING: Retrying\nERROR: No matching distribution found\nERROR: again\n"
         return subprocess.CompletedProcess(command, 1, "", said)
 
     monkeypatch.setattr(subprocess, "run", run)
-    assert main(["demo"]) == 2
+    assert main(["bench", "pipeline", "--out", str(tmp_path / "b.json")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "No matching distribution found" in line
     assert "dart-stream run --source FILE" in line

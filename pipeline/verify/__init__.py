@@ -1,0 +1,1 @@
+"""A run's promise, checked afterwards: every region that it answered, once more at full depth."""

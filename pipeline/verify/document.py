@@ -1,0 +1,158 @@
+"""`verify.json`: whether a run kept its promise, and by how much."""
+
+from typing import Any
+
+import msgspec
+
+
+class Windows(msgspec.Struct, frozen=True, kw_only=True):
+    """Disjoint windows of answers in the order of the results.
+
+    Attributes:
+        n: how many.
+        above_epsilon: in how many more answers differ than the limit allows.
+        worst: share that differs in the worst; None if there is none.
+    """
+
+    n: int
+    above_epsilon: int
+    worst: float | None
+
+
+class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of a source under one phase of its script; the whole source without one.
+
+    Attributes:
+        source: its name.
+        name: of the phase, as the script has it; empty without one.
+        begin: number of its first region in the source.
+        n: regions that were answered.
+        disagreement: share of answers that are not the full network's.
+        full_depth: share of regions that a policy sent to full depth whatever exits said, audits
+            apart.
+        macs_fraction: spent, audits included, over the full network's.
+    """
+
+    source: str
+    name: str
+    begin: int
+    n: int
+    disagreement: float
+    full_depth: float
+    macs_fraction: float
+
+
+class FullDepth(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers that the run itself gave or audited at full depth, beside today's.
+
+    Attributes:
+        n: how many.
+        other: labels that differ, near ties within rounding included.
+        wrong: labels that differ by more than rounding.
+        max_difference: of the probability of the recorded label.
+    """
+
+    n: int
+    other: int
+    wrong: int
+    max_difference: float | None
+
+
+class Reproduced(msgspec.Struct, frozen=True, kw_only=True):
+    """Every answer that was given, at the exit that gave it, beside today's.
+
+    Attributes:
+        n: how many.
+        wrong: probabilities that differ by more than rounding.
+        max_difference: of the probability of the recorded label.
+    """
+
+    n: int
+    wrong: int
+    max_difference: float
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What the audits said at the end of the run.
+
+    Attributes:
+        estimate: share of early answers that differ.
+        upper: its bound.
+        confidence: of the bound.
+        regions: early answers since that evidence began.
+        truth: share of those that differ; None if there were none.
+        at_least: lower bound on the rate behind that share, at the same confidence: a few hundred
+            answers have chance of their own; None if there were none.
+        covered: this is not above the bound; None if there were none.
+    """
+
+    estimate: float
+    upper: float
+    confidence: float
+    regions: int
+    truth: float | None
+    at_least: float | None
+    covered: bool | None
+
+
+class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
+    """What the audits said while it ran.
+
+    Attributes:
+        n: snapshots that stated a bound, with 100 early answers at least since its evidence began.
+        covered: of which the bound was not below what the rate is at least, see `Estimate`.
+        worst: largest excess of that above the bound, not above 0 if all are covered; None without
+            a snapshot.
+    """
+
+    n: int
+    covered: int
+    worst: float | None
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """A run, checked.
+
+    Attributes:
+        kept: every point of `broken` is empty.
+        broken: which points of the promise were not kept, in words.
+        promised: whether the run adapted; without, nobody promised anything.
+        epsilon: limit on the share of answers that differ.
+        regions: answers that were checked.
+        disagreement: share that differs from the full network.
+        differ: how many that are.
+        macs_fraction: spent, audits included, over the full network's.
+        window: regions of a window.
+        grace: regions after a change in which `settled` windows do not count.
+        all_windows: of the whole run.
+        settled: within a stretch in which no source changes its phase, after the grace.
+        rounding: what two runs of the same model may differ by in probability.
+    """
+
+    kept: bool
+    broken: list[str]
+    promised: bool
+    run: str
+    model: str
+    epsilon: float
+    regions: int
+    disagreement: float
+    differ: int
+    macs_fraction: float
+    window: int
+    grace: int
+    all_windows: Windows
+    settled: Windows
+    phases: list[PhaseRow]
+    full_depth: FullDepth
+    reproduced: Reproduced
+    rounding: float
+    estimate: Estimate | None
+    snapshots: Snapshots | None
+    command: str
+    host: dict[str, Any]
+    device: str
+    threads: int
+    precision: str
+    torch: str
+    n: int

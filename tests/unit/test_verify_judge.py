@@ -1,0 +1,213 @@
+"""From answers and what the model says now to windows, claims and a verdict."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.run_summary import Disagreement
+from pipeline.verify.claims import Claims, read_claims
+from pipeline.verify.full_depth import Again
+from pipeline.verify.judge import Bars, judge
+from pipeline.verify.run_files import Answers
+from pipeline.verify.windows import settled_stretches, windows_of
+
+NO_CLAIMS = Claims(np.empty(0, np.int64), [], frozenset(), adapted=False)
+BARS = Bars(epsilon=0.02, window=100, rounding=1e-3, full_macs=100, last_exit=2)
+
+
+def answers(n, **columns):
+    """Answers of class 1 at exit 0 of one source, one region a frame."""
+    zeros, ones, half = np.zeros(n, np.int64), np.ones(n, np.int64), np.full(n, 0.5)
+    made = Answers(
+        source=zeros,
+        frame=np.arange(n),
+        region=zeros,
+        pts_s=half,
+        label_id=ones,
+        confidence=half,
+        exit=zeros,
+        difficulty=half,
+        macs=np.full(n, 30),
+        policy_version=ones,
+        audit_label_id=-ones,
+        audit_confidence=np.full(n, np.nan),
+    )
+    return dataclasses.replace(made, **columns)
+
+
+def again(n, *, differ=(), behind=0.0, given=0.5, phase=None):
+    """The full network agrees everywhere but at some rows."""
+    full = np.ones(n, np.int64)
+    full[list(differ)] = 0
+    return Again(
+        full_label_id=full,
+        given_probability=np.full(n, given),
+        deep_probability=np.full(n, 0.5),
+        deep_behind=np.full(n, behind),
+        ordinal=np.arange(n),
+        phase=np.full(n, "", object) if phase is None else np.array(phase, object),
+    )
+
+
+def test_a_share_at_the_limit_is_kept_and_one_more_is_not():
+    n = 100
+    kept = judge(answers(n), again(n, differ=range(2)), NO_CLAIMS, None, ["a"], BARS)
+    assert kept.broken == []
+    assert kept.all_windows.above_epsilon == 0
+    broken = judge(answers(n), again(n, differ=range(3)), NO_CLAIMS, None, ["a"], BARS)
+    assert broken.broken == [
+        "3.00% of all answers differ, more than 2.00%",
+        "1 of 1 settled windows are above 2.00%, more than 5%",
+    ]
+    assert broken.all_windows.worst == 0.03
+
+
+def test_one_bad_window_of_twenty_is_chance_and_two_are_not():
+    one = judge(answers(2000), again(2000, differ=range(10)), NO_CLAIMS, None, ["a"], BARS)
+    assert one.settled.above_epsilon == 1
+    assert one.broken == []
+    rows = [*range(10), *range(200, 210)]
+    two = judge(answers(2000), again(2000, differ=rows), NO_CLAIMS, None, ["a"], BARS)
+    assert two.broken == ["2 of 20 settled windows are above 2.00%, more than 5%"]
+
+
+def test_a_near_tie_at_full_depth_is_rounding_and_more_is_wrong():
+    n = 100
+    deep = answers(n, exit=np.full(n, 2))
+    tie = judge(deep, again(n, differ=[5], behind=5e-4), NO_CLAIMS, None, ["a"], BARS)
+    assert (tie.full_depth.n, tie.full_depth.other, tie.full_depth.wrong) == (n, 1, 0)
+    assert not tie.differs.any()
+    wrong = judge(deep, again(n, differ=[5], behind=5e-3), NO_CLAIMS, None, ["a"], BARS)
+    assert wrong.full_depth.wrong == 1
+    assert wrong.differs.sum() == 1
+    assert wrong.broken == ["1 of 100 answers recorded as the full network's are not"]
+
+
+def test_an_audit_is_compared_by_its_full_depth_answer_and_the_given_one_counts():
+    n = 100
+    audit = np.full(n, -1)
+    audit[7] = 0
+    sure = np.full(n, np.nan)
+    sure[7] = 0.5
+    seen = answers(n, audit_label_id=audit, audit_confidence=sure)
+    found = judge(seen, again(n, differ=[7]), NO_CLAIMS, None, ["a"], BARS)
+    assert (found.full_depth.n, found.full_depth.other) == (1, 0)
+    assert found.differs.sum() == 1
+
+
+def test_answers_of_another_model_are_refused():
+    with pytest.raises(ConfigError, match="100 of 100 answers do not come out again"):
+        judge(answers(100), again(100, given=0.6), NO_CLAIMS, None, ["a"], BARS)
+
+
+@pytest.mark.parametrize("now", [0.6, np.nan])
+def test_few_answers_that_do_not_come_out_again_break_the_promise(now):
+    given = np.full(100, 0.5)
+    given[3] = now
+    found = judge(
+        answers(100),
+        dataclasses.replace(again(100), given_probability=given),
+        NO_CLAIMS,
+        None,
+        ["a"],
+        BARS,
+    )
+    assert found.broken == ["1 of 100 answers do not come out again"]
+
+
+def test_phases_stand_apart_also_when_the_same_one_comes_again():
+    phase = ["clean"] * 40 + ["dark"] * 30 + ["clean"] * 30
+    found = judge(answers(100), again(100, differ=[50], phase=phase), NO_CLAIMS, None, ["a"], BARS)
+    assert [(row.name, row.begin, row.n) for row in found.phases] == [
+        ("clean", 0, 40),
+        ("dark", 40, 30),
+        ("clean", 70, 30),
+    ]
+    assert [row.disagreement for row in found.phases] == pytest.approx([0, 1 / 30, 0])
+    assert found.phases[0].macs_fraction == pytest.approx(0.3)
+
+
+def test_a_change_of_any_source_begins_a_stretch_and_its_grace():
+    source = np.array([0, 1] * 6)
+    phase = np.array(["x", "-"] * 2 + ["y", "-"] * 4, object)
+    stretches = settled_stretches(source, phase, grace=3)
+    assert [(s.start, s.stop) for s in stretches] == [(0, 4), (7, 12)]
+
+
+def test_a_grace_never_reaches_into_the_next_stretch():
+    phase = np.array(list("aabbcc"), object)
+    stretches = settled_stretches(np.zeros(6, np.int64), phase, grace=5)
+    assert [(s.start, s.stop) for s in stretches] == [(0, 2), (4, 4), (6, 6)]
+
+
+def test_windows_are_disjoint_lie_in_one_stretch_and_leave_out_the_rest():
+    differs = np.zeros(25, np.bool_)
+    differs[[0, 1, 12, 22]] = True
+    found = windows_of(differs, [slice(0, 15), slice(15, 25)], 10, epsilon=0.1)
+    assert (found.n, found.above_epsilon, found.worst) == (2, 1, 0.2)
+    assert windows_of(differs, [slice(0, 9)], 10, epsilon=0.1).worst is None
+
+
+def snapshot(window, estimate=0.01, upper=0.02):
+    said = {"window": window, "estimate": estimate, "upper": upper, "confidence": 0.95}
+    return {"kind": "snapshot", "snapshot": {"adaptation": said}}
+
+
+def batch(*frames, source=0):
+    return {"kind": "batch", "regions": [[source, frame, 0] for frame in frames]}
+
+
+def test_claims_speak_of_the_regions_in_the_order_in_which_they_were_answered():
+    records = [
+        {"kind": "adapter", "state": {}},
+        {"kind": "policy", "version": 1, "body": {"kind": "dart"}},
+        batch(2, 0),
+        snapshot(2),
+        {"kind": "policy", "version": 2, "body": {"kind": "full"}},
+        batch(7, source=1),
+        batch(1, 99),
+        snapshot(1),
+        {"kind": "snapshot", "snapshot": {"adaptation": {"upper": None, "window": 3}}},
+    ]
+    found = read_claims(records, answers(3), always_full=frozenset({1}))
+    assert found.rows.tolist() == [2, 0, 1, -1]
+    assert [(claim.begin, claim.end) for claim in found.claims] == [(0, 2), (3, 4)]
+    assert found.full_versions == {2}
+    assert found.adapted
+
+
+def test_a_bound_is_compared_with_the_rate_behind_early_answers_since_its_evidence_began():
+    n = 400
+    version = np.where(np.arange(n) < 200, 1, 2)
+    records = [
+        {"kind": "policy", "version": 1, "body": {"kind": "full"}},
+        batch(*range(n)),
+        snapshot(n, upper=0.02),
+        snapshot(150, upper=0.0001),
+        snapshot(50, upper=0.0),
+    ]
+    seen = answers(n, policy_version=version)
+    claims = read_claims(records, seen, frozenset())
+    said = Disagreement(0.01, 0.02, 300, 0.95, n, 0, at_home=False)
+    now = again(n, differ=[0, 1, 2, 210, 398, 399])
+    found = judge(seen, now, claims, said, ["a"], dataclasses.replace(BARS, epsilon=0.5))
+    assert (found.estimate.regions, found.estimate.truth) == (200, 0.015)
+    # Three of 200 were as likely as 5 % at this rate.
+    assert found.estimate.at_least == pytest.approx(0.0041, abs=1e-4)
+    assert found.estimate.covered
+    # Two of 150 are more than a bound of 0.01 % allows; the third speaks of too few answers.
+    assert (found.snapshots.n, found.snapshots.covered) == (2, 1)
+    assert found.snapshots.worst == pytest.approx(0.0024 - 0.0001, abs=1e-4)
+
+
+def test_a_rate_that_nobody_would_call_chance_is_not_covered():
+    n = 400
+    seen = answers(n)
+    records = [{"kind": "policy", "version": 1, "body": {"kind": "dart"}}, batch(*range(n))]
+    said = Disagreement(0.001, 0.01, 300, 0.95, n, 0, at_home=True)
+    claims = read_claims(records, seen, frozenset())
+    found = judge(seen, again(n, differ=range(12)), claims, said, ["a"], BARS)
+    assert found.estimate.truth == 0.03
+    assert not found.estimate.covered
