@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 	$(BIN)/dart-stream demo
 
 test: check
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
