@@ -159,7 +159,10 @@ def clopper_pearson_upper(events: int, trials: int, confidence: float = 0.95) ->
     if events == trials:
         return 1.0
     tail = math.log1p(-confidence)
-    return _bisect(lambda p: _log_binomial_cdf(events, trials, p) <= tail)
+    k = np.arange(events + 1)
+    factorials = _log_factorials(trials)
+    log_choose = factorials[trials] - factorials[k] - factorials[trials - k]
+    return _bisect(lambda p: _log_binomial_cdf(log_choose, k, trials - k, p) <= tail)
 
 
 def clopper_pearson_interval(events: int, trials: int, confidence: float = 0.95) -> Interval:
@@ -215,17 +218,11 @@ def daes(accuracy: float, speedup: float, power_efficiency: float, mean_alpha: f
     return accuracy * speedup * power_efficiency / (1 + mean_alpha)
 
 
-def _log_binomial_cdf(events: int, trials: int, p: float) -> float:
-    """Logarithm of P(X <= events), X binomial; 0 < p < 1."""
-    k = np.arange(events + 1)
-    log_choose = _log_factorials(trials)
-    terms = (
-        log_choose[trials]
-        - log_choose[k]
-        - log_choose[trials - k]
-        + k * math.log(p)
-        + (trials - k) * math.log1p(-p)
-    )
+def _log_binomial_cdf(
+    log_choose: NDArray[np.float64], k: NDArray[np.int64], others: NDArray[np.int64], p: float
+) -> float:
+    """Logarithm of P(X in k), X binomial; 0 < p < 1; `others` is the number of trials less k."""
+    terms = log_choose + k * math.log(p) + others * math.log1p(-p)
     largest = float(terms.max())
     return largest + math.log(float(np.exp(terms - largest).sum()))
 

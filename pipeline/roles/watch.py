@@ -16,6 +16,9 @@ from pipeline.ui.view import View
 
 NEWS_S: Final = 4.0
 """An answer to a key is shown for so long."""
+DRAWING_SHARE: Final = 0.025
+"""Of one core; where a picture takes long, fewer are drawn."""
+LONGEST_PAUSE_S: Final = 2.0
 _TURN_MS: Final = 200
 _ASK_MS: Final = 1_000
 
@@ -47,6 +50,7 @@ class Watch:
         """The last snapshot."""
         self._heard_s = time.monotonic()
         self._news_until_s = 0.0
+        self._draw_at_s = 0.0
         self.has_left = False
         """A person left the screen; the run goes on."""
         self.view = View(has_keys=keyboard is not None, attached=attached)
@@ -72,7 +76,7 @@ class Watch:
         if self.view.says is not None and time.monotonic() > self._news_until_s:
             self.view = replace(self.view, says=None)
         if self.view != before and self.last is not None:
-            self._screen.show(self.last, self.view, is_new=False)
+            self._draw(self.last, is_new=False)
 
     @property
     def silent_s(self) -> float:
@@ -87,7 +91,16 @@ class Watch:
     def _see(self, snapshot: Snapshot | None) -> None:
         if snapshot is not None:
             self.last, self._heard_s = snapshot, time.monotonic()
-            self._screen.show(snapshot, self.view)
+            if self._heard_s < self._draw_at_s and snapshot.state != "done":
+                self._screen.remember(snapshot)
+            else:
+                self._draw(snapshot, is_new=True)
+
+    def _draw(self, snapshot: Snapshot, *, is_new: bool) -> None:
+        begin_s = time.thread_time()
+        self._screen.show(snapshot, self.view, is_new=is_new)
+        pause_s = (time.thread_time() - begin_s) / DRAWING_SHARE
+        self._draw_at_s = time.monotonic() + min(pause_s, LONGEST_PAUSE_S)
 
     def _press(self, key: str) -> None:
         if key == HELP:
