@@ -1,5 +1,6 @@
 """`video`: one source as it was seen, each region with its answer and what that cost."""
 
+import gc
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -148,6 +149,8 @@ class VideoSink(Sink):
             file.close()
             self._part = None
             self._parts.finished(path, file.frames)
+            del file
+            gc.collect()  # an encoder's objects refer to each other, and hold megabytes
 
     def _no_room(self, error: OSError) -> None:
         """Keep of the part what can be played, count the rest, and look again later.
