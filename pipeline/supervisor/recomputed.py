@@ -52,8 +52,10 @@ def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) ->
         if kind in _LEARNED and adapter is not None:
             adapter.replay(note)
             found.failure = found.failure or adapter.failure
-            is_held &= kind != "reset" or note.get("source") is not None
+            if kind == "reset" and note.get("source") is None:  # a person lets it go on
+                known, is_held = adapter.policy, False
             continue
+        is_held |= kind == "hold"
         # A run numbers a policy when a whole batch is learned from, and so does this.
         if adapter is not None and adapter.policy is not known and not is_held:
             known = adapter.policy
@@ -66,7 +68,6 @@ def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) ->
             found.forget_unrecorded()
         if kind == "adapter":
             adapter, known, is_held = _begin(note.get("state"), make), None, False
-        is_held |= kind == "hold"
     return found
 
 

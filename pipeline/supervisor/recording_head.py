@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from pipeline.recording.writer import policy_record
 from pipeline.stages.hub import Hub
+from pipeline.stages.hub.policies import Policies
 from pipeline.supervisor.machine import host, versions
 from pipeline.supervisor.plan import RunPlan
 
@@ -17,7 +18,6 @@ def recording_head(plan: RunPlan, hub: Hub) -> list[dict[str, Any]]:
         plan: What is run.
         hub: All that its adapter has learned from is recorded.
     """
-    policies = hub.policies
     about = {
         "kind": "segment",
         "format": FORMAT,
@@ -26,15 +26,15 @@ def recording_head(plan: RunPlan, hub: Hub) -> list[dict[str, Any]]:
         "host": host(),
         "versions": versions(),
     }
-    held = None if policies.adapter is None else policies.adapter.held
-    in_force = policy_record(
-        policies.in_force.version,
-        policies.in_force.body,
-        policies.rows,
-        by_hand=held is not None,
-    )
-    if policies.adapter is None:
-        return [about, in_force]
-    adapter = {"kind": "adapter", "state": policies.adapter.to_state()}
+    return [about, *policies_head(hub.policies)]
+
+
+def policies_head(policies: Policies) -> list[dict[str, Any]]:
+    """The adapter's state and the policy in force, one that a person holds marked as such."""
+    adapter, in_force = policies.adapter, policies.in_force
+    held = None if adapter is None else adapter.held
+    record = policy_record(in_force.version, in_force.body, policies.rows, by_hand=held is not None)
+    if adapter is None:
+        return [record]
     hold = [] if held is None else [{"kind": "hold", "words": held.words}]
-    return [about, adapter, *hold, in_force]
+    return [{"kind": "adapter", "state": adapter.to_state()}, *hold, record]

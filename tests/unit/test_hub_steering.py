@@ -16,9 +16,11 @@ from pipeline.commands import (
 )
 from pipeline.errors import CommandError
 from pipeline.messages import Credit
+from pipeline.recording.writer import policy_record
 from pipeline.stages.hub import NewPolicy, Note
 from pipeline.supervisor.adaptation_snap import adaptation_snap, truth_snap
 from pipeline.supervisor.recomputed import recompute
+from pipeline.supervisor.recording_head import policies_head
 from pipeline.supervisor.steering import Steering
 
 
@@ -202,6 +204,24 @@ class TestLabel:
             rig.obey(Label("a", 4, 0, "zebra"))
 
 
+def recorded(rig):
+    """What a recording keeps, with a new segment wherever the rig says so."""
+    records = [{"kind": "adapter", "state": make_adapter().to_state()}]
+    records.append({"kind": "policy", "version": 1, "body": make_adapter().policy.to_dict()})
+    for action in rig.others:
+        if isinstance(action, Note):
+            records.append(action.body)
+        elif isinstance(action, NewPolicy):
+            records.append(policy_record(action.version, action.body, {}, by_hand=action.by_hand))
+        elif isinstance(action, list):
+            records += action
+    return msgspec.msgpack.decode(msgspec.msgpack.encode(records))
+
+
+def new_segment(rig):
+    rig.others.append(policies_head(rig.hub.policies))
+
+
 def test_a_steered_run_recomputes_to_the_same_policies(shifted):
     shifted.obey(Rollback())
     shifted.show("noise", 100)
@@ -210,17 +230,28 @@ def test_a_steered_run_recomputes_to_the_same_policies(shifted):
     shifted.obey(Unfreeze())
     shifted.show("clean", 400)
     shifted.obey(Freeze())
-    records = [{"kind": "adapter", "state": make_adapter().to_state()}]
-    records.append({"kind": "policy", "version": 1, "body": make_adapter().policy.to_dict()})
-    for action in shifted.others:
-        if isinstance(action, Note):
-            records.append(action.body)
-        elif isinstance(action, NewPolicy):
-            hand = {"by_hand": True} if action.by_hand else {}
-            records.append({"kind": "policy", "body": action.body, **hand})
-    found = recompute(msgspec.msgpack.decode(msgspec.msgpack.encode(records)), make_adapter)
-    assert len(found.recorded) >= 5
+    found = recompute(recorded(shifted), make_adapter)
+    assert len(found.recorded) >= 4
     assert found.again == found.recorded
+
+
+@pytest.mark.parametrize("command", [Freeze(), Rollback()])
+@pytest.mark.parametrize("more", [[], [Set("policy.max_disagreement", 0.05)], [Rollback()]])
+def test_a_segment_may_begin_while_a_policy_is_held(shifted, command, more):
+    for each in (command, *more):
+        shifted.obey(each)
+    shifted.show("noise", 50)
+    new_segment(shifted)
+    shifted.show("noise", 50)
+    shifted.obey(Unfreeze())
+    shifted.show("clean", 400)
+    records = recorded(shifted)
+    heads = [n for n, note in enumerate(records) if note["kind"] == "adapter"]
+    assert len(heads) == 2
+    for begin in heads:
+        found = recompute(records[begin:], make_adapter)
+        assert found.recorded
+        assert found.again == found.recorded
 
 
 @pytest.mark.parametrize(

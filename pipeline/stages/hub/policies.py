@@ -122,8 +122,9 @@ class Policies:
         """
         adapter = self._steerable()
         adapter.release(words)
-        actions = self._follow(adapter)
-        if adapter.policy.to_dict() != self.in_force.body:  # an earlier one is in force
+        actions = self._said(adapter)
+        self._adapted = adapter.policy
+        if adapter.policy.to_dict() != self.in_force.body:
             actions.append(self._change(adapter.policy.to_dict(), by_hand=True))
         return actions
 
@@ -162,12 +163,17 @@ class Policies:
 
     def _follow(self, adapter: Adapter) -> list[Action]:
         """Take what the adapter has to say, and its policy if it is another one."""
-        actions: list[Action] = [Note(body) for body in adapter.notes]
-        actions += [Alarm(words) for words in adapter.words]
-        adapter.notes, adapter.words = [], []
+        actions = self._said(adapter)
         if adapter.policy is not self._adapted and adapter.held is None:
             self._adapted = adapter.policy
             actions.append(self._change(adapter.policy.to_dict()))
+        return actions
+
+    @staticmethod
+    def _said(adapter: Adapter) -> list[Action]:
+        actions: list[Action] = [Note(body) for body in adapter.notes]
+        actions += [Alarm(words) for words in adapter.words]
+        adapter.notes, adapter.words = [], []
         return actions
 
     def _change(self, body: dict[str, Any], *, by_hand: bool = False) -> NewPolicy:
