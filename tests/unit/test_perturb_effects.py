@@ -1,6 +1,5 @@
 """What every registered effect promises."""
 
-import time
 from itertools import pairwise
 
 import numpy as np
@@ -143,11 +142,3 @@ def test_chance_is_used_where_the_world_has_some(effect):
     crops = pictures(4)
     others = perturbed(crops, effect, 5, seed=1)
     assert np.array_equal(perturbed(crops, effect, 5), others) == (effect not in RANDOM)
-
-
-@pytest.mark.parametrize("effect", EFFECTS)
-def test_four_thousand_crops_take_seconds(effect):
-    crops = pictures(200)
-    started = time.process_time()
-    perturbed(crops, effect, 5)
-    assert (time.process_time() - started) * 20 < 10
