@@ -1,0 +1,155 @@
+"""What a run holds while it goes on: memory, descriptors, threads, shared memory, files.
+
+Memory is the proportional set size: a page that k processes share counts 1/k for each, so that the
+sum over the processes of a run is what the machine would get back.
+"""
+
+import contextlib
+import itertools
+import threading
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kill_drill import Run
+
+_MIB = 2**20
+
+
+@dataclass(slots=True)
+class Held:
+    """What one process holds."""
+
+    memory_mb: float
+    descriptors: int
+    sockets: int
+    threads: int
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a run holds at one moment."""
+
+    at_s: float
+    processes: dict[str, Held] = field(default_factory=dict)
+    """By "role pid"."""
+    shared_mb: float = 0.0
+    shared_files: int = 0
+    """In /dev/shm, with rings of other runs if there are any."""
+    files_mb: dict[str, float] = field(default_factory=dict)
+    """In the output folder."""
+
+    def total(self, what: str) -> float:
+        """Sum of a field of `Held`."""
+        return sum(getattr(held, what) for held in self.processes.values())
+
+
+class Watch:
+    """Reads a run every few seconds until it is closed."""
+
+    def __init__(self, run: Run, period_s: float) -> None:
+        self.readings: list[Reading] = []
+        self._run, self._period_s = run, period_s
+        self._begin_s = time.monotonic()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop reading."""
+        self._closing.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._closing.wait(self._period_s):
+            self.readings.append(read(self._run, time.monotonic() - self._begin_s))
+
+    def slopes_mb_per_hour(self, since_s: float) -> dict[str, float]:
+        """Growth of memory from `since_s` on: all together, and of each process that lived through.
+
+        Robust against single readings: the median over all pairs (Theil and Sen).
+        """
+        late = [reading for reading in self.readings if reading.at_s >= since_s]
+        if len(late) < 2:
+            return {}
+        at_s = [reading.at_s for reading in late]
+        found = {"all": _slope_per_hour(at_s, [reading.total("memory_mb") for reading in late])}
+        for name in sorted(set.intersection(*(set(reading.processes) for reading in late))):
+            memory_mb = [reading.processes[name].memory_mb for reading in late]
+            found[name] = _slope_per_hour(at_s, memory_mb)
+        return {name: round(slope, 2) for name, slope in found.items()}
+
+    def counts(self, since_s: float) -> dict[str, list[float]]:
+        """First and last reading from `since_s` on of what should not grow."""
+        late = [reading for reading in self.readings if reading.at_s >= since_s]
+        ends = [late[0], late[-1]] if late else []
+        totals = {what: [each.total(what) for each in ends] for what in COUNTED}
+        shared = {"shared_files": [float(each.shared_files) for each in ends]}
+        processes = {"processes": [float(len(each.processes)) for each in ends]}
+        return totals | shared | processes
+
+    def report(self) -> list[dict[str, Any]]:
+        """Every reading, as plain data."""
+        return [asdict(reading) for reading in self.readings]
+
+
+COUNTED = ("descriptors", "sockets", "threads")
+
+
+def read(run: Run, at_s: float) -> Reading:
+    """Look at everything once; a process that ends meanwhile is left out."""
+    reading = Reading(round(at_s, 1))
+    for pid in run.alive():
+        with contextlib.suppress(OSError, KeyError):
+            reading.processes[f"{_role(pid)} {pid}"] = _held_by(pid)
+    sizes = [path.stat().st_blocks * 512 for path in _files(Path("/dev/shm"))]  # noqa: S108
+    reading.shared_mb, reading.shared_files = round(sum(sizes) / _MIB, 2), len(sizes)
+    for path in _files(run.out):
+        name = str(path.relative_to(run.out))
+        with contextlib.suppress(FileNotFoundError):
+            reading.files_mb[name] = round(path.stat().st_size / _MIB, 3)
+    return reading
+
+
+def _held_by(pid: int) -> Held:
+    process = Path(f"/proc/{pid}")
+    rollup = dict(
+        line.split(":", 1)
+        for line in (process / "smaps_rollup").read_text().splitlines()
+        if ":" in line
+    )
+    status = (process / "status").read_text()
+    threads = next(line for line in status.splitlines() if line.startswith("Threads:"))
+    links = [_target(entry) for entry in (process / "fd").iterdir()]
+    return Held(
+        memory_mb=round(int(rollup["Pss"].split()[0]) / 1024, 2),
+        descriptors=len(links),
+        sockets=sum(link.startswith("socket:") for link in links),
+        threads=int(threads.split()[1]),
+    )
+
+
+def _target(entry: Path) -> str:
+    try:
+        return str(entry.readlink())
+    except OSError:
+        return ""  # closed meanwhile
+
+
+def _role(pid: int) -> str:
+    words = Path(f"/proc/{pid}/cmdline").read_text().removesuffix("\0").split("\0")
+    return words[-1] if words[-3:-1] == ["-m", "pipeline.child"] else "supervisor"
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+
+
+def _slope_per_hour(at_s: list[float], values: list[float]) -> float:
+    slopes = [
+        (b - a) / (t - s)
+        for (s, a), (t, b) in itertools.combinations(zip(at_s, values, strict=True), 2)
+    ]
+    return float(np.median(slopes)) * 3600
