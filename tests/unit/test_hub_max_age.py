@@ -8,7 +8,7 @@ SECOND_NS = 1_000_000_000
 
 
 def rig_of(**options):
-    return Rig(max_age_of={"a": SECOND_NS}, max_batch=2, **options)
+    return Rig(**{"max_age_of": {"a": SECOND_NS}, "max_batch": 2} | options)
 
 
 def test_what_waits_for_too_long_is_dropped_and_accounted_for():
@@ -38,6 +38,32 @@ def test_a_frame_of_which_a_part_is_under_way_is_finished():
     rig.now += 2 * SECOND_NS
     rig.work()
     assert rig.frames_written() == [0] * 6 + [1] * 2
+
+
+def test_a_frame_that_fits_into_a_batch_is_not_begun_before_all_of_it_can_go():
+    rig = rig_of(max_batch=4)
+    for _ in range(4):
+        rig.frame(regions=3)
+    rig.step()
+    sent = [action.message.regions for action in rig.inbox["worker/0#0"] if _is_batch(action)]
+    assert sent == [3, 3]
+    rig.now += 2 * SECOND_NS
+    rig.step()
+    rig.work()
+    assert rig.frames_written() == [0] * 3 + [1] * 3
+    assert rig.hub.sources["a"].ledger.dropped == {"max_age": 2}
+    rig.hub.check_ledger()
+
+
+def test_frames_of_several_sources_that_may_grow_old_take_turns():
+    rig = rig_of(sources=("a", "b"), max_age_of={"a": SECOND_NS, "b": SECOND_NS}, max_batch=7)
+    for source in ("a", "a", "b", "b"):
+        rig.frame(source, regions=3)
+    rig.step()
+    rig.answer(count=1)
+    rig.step()
+    rig.write("sink/s#0")
+    assert rig.frames_written("a") == rig.frames_written("b") == [0] * 3
 
 
 def test_dropped_frames_give_their_credit_back():

@@ -7,7 +7,11 @@ from pipeline.stages.hub.source import RegionTask, SourceTrack
 
 
 class Dispatcher:
-    """Forms batches across sources, one region of each source in turn."""
+    """Forms batches across sources, one region of each source in turn.
+
+    A frame that may grow too old (`max_age`) goes whole, if it fits into a batch: once a part of it
+    is under way it cannot be dropped any more, and the rest must not wait.
+    """
 
     def __init__(self, sources: Collection[SourceTrack], max_batch: int) -> None:
         self._turns = deque(sources)
@@ -28,12 +32,12 @@ class Dispatcher:
         idle_turns = 0
         while len(batch) < limit and idle_turns < len(self._turns):
             source = self._turns[0]
+            count = source.next_together()
+            if batch and len(batch) + count > self._max_batch:
+                return batch  # its turn is the next batch's first
             self._turns.rotate(-1)
-            if source.waiting:
-                batch.append(source.waiting.popleft())
-                idle_turns = 0
-            else:
-                idle_turns += 1
+            idle_turns = 0 if count else idle_turns + 1
+            batch += [source.waiting.popleft() for _ in range(min(count, self._max_batch))]
         return batch
 
     def retry_alone(self, task: RegionTask) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from pipeline.errors import PeerError
 from pipeline.messages import Counters, FrameHeader, Frames, LinkAccount, SourceEnded
@@ -257,6 +258,16 @@ class SourceTrack:
             while self.waiting and self.waiting[0].frame is frame:
                 self.waiting.popleft()
             frame.missing, frame.dropped = 0, "max_age"
+
+    def next_together(self) -> int:
+        """How many waiting regions make up the source's next turn: one, or those of a whole frame.
+
+        A frame that can be dropped for its age must not be begun and then wait.
+        """
+        if self.max_age_ns is None:
+            return min(1, len(self.waiting))
+        head = self.waiting[0].frame if self.waiting else None
+        return sum(1 for _ in takewhile(lambda task: task.frame is head, self.waiting))
 
     def release(self) -> list[PendingFrame]:
         """Frames that are done and whose turn it is; credits of those not to be drawn fall due."""
