@@ -73,8 +73,8 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     """What happens to frames that the pipeline cannot take yet. Default: `block` for files,
     `latest` for live sources."""
     max_age: Seconds | None = None
-    """Seconds after which a frame of a live source that still waits, in the reader or in the hub,
-    is dropped."""
+    """Seconds, from capture to answer. A frame that waits, in the reader or in the hub, is dropped
+    once its answer would be older, as far as the time of recent answers tells."""
     live: bool | None = None
     """Whether an http(s):// URL is a camera. Default: unless it ends like a video file."""
     transport: Literal["tcp", "udp"] = "tcp"

@@ -66,6 +66,38 @@ def test_frames_of_several_sources_that_may_grow_old_take_turns():
     assert rig.frames_written("a") == rig.frames_written("b") == [0] * 3
 
 
+def answering_in(ms):
+    """A hub whose worker has just taken so long, time and again."""
+    rig = rig_of(credits=64)
+    for _ in range(40):
+        rig.frame()
+        rig.step()
+        rig.now += ms * 1_000_000
+        rig.answer()
+    rig.work()
+    return rig
+
+
+def age_at_which_a_frame_goes(rig):
+    """In tenths of a second."""
+    for _ in range(4):
+        rig.frame()
+    rig.step()  # two batches of two are under way
+    rig.frame()
+    for tenths in range(1, 20):
+        rig.now += SECOND_NS // 10
+        rig.step()
+        if not rig.hub.sources["a"].waiting:
+            return tenths
+    raise AssertionError("it stays")
+
+
+def test_time_is_kept_for_the_answer_but_half_of_the_age_at_most():
+    assert age_at_which_a_frame_goes(answering_in(1)) == 10
+    assert age_at_which_a_frame_goes(answering_in(300)) == 7
+    assert age_at_which_a_frame_goes(answering_in(5_000)) == 5
+
+
 def test_dropped_frames_give_their_credit_back():
     rig = rig_of(credits=4)
     for _ in range(4):

@@ -22,6 +22,8 @@ from pipeline.stages.hub.worker import (
 
 PRECISIONS: Final = ("fp32", "bf16", None)
 """What a worker may have chosen; None of one that does not say."""
+_OF_LATE: Final = 1 / 8
+"""Weight of one batch in the mean time of answers."""
 POISON_DEATHS: Final = 2
 """A region that was being computed when so many workers died is dropped."""
 
@@ -51,6 +53,8 @@ class Crew:
         self._source_numbers = {name: number for number, name in enumerate(plan.sources)}
         self._dispatcher = Dispatcher(sources.values(), plan.max_batch)
         self._next_batch = 0
+        self.answer_ns = 0
+        """From sending a batch to its answer: what the last ones took, in the mean."""
         self._is_proven = True
         """A batch was answered since the last poison: the fault was the region's."""
 
@@ -127,6 +131,7 @@ class Crew:
                 may_be_late=head.tasks[number].frame.source in self.deadlines.sources,
             )
         worker.finish(message, now_ns)
+        self.answer_ns += int((now_ns - head.sent_ns - self.answer_ns) * _OF_LATE)
         self._is_proven = True
         return head
 

@@ -202,7 +202,7 @@ class Hub:
     def step(self, now_ns: int) -> list[Action]:
         """Do what has become possible; returns what the driver must carry out."""
         for source in self.sources.values():
-            source.expire(now_ns)
+            source.expire(now_ns, self._crew.answer_ns)
         self._outlet.release()
         self._actions += self._crew.dispatch(now_ns)
         self._actions += self._outlet.messages(now_ns)

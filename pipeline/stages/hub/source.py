@@ -84,7 +84,7 @@ class SourceTrack:
     granted: int = 0
     """Credits that its reader holds."""
     max_age_ns: int | None = None
-    """A frame that is older and was not begun is dropped."""
+    """A frame whose answer would be older is dropped, if it was not begun."""
     is_live: bool = False
     link: LinkAccount = field(default_factory=LinkAccount)
     """Of a live source."""
@@ -247,11 +247,18 @@ class SourceTrack:
         self.segment = header.segment
         self.captured_mono_ns = header.captured_mono_ns
 
-    def expire(self, now_ns: int) -> None:
-        """Drop frames that have waited for too long, unless a part of them is under way."""
+    def expire(self, now_ns: int, answer_ns: int = 0) -> None:
+        """Drop frames whose answers would be too old, unless a part of them is under way.
+
+        Args:
+            now_ns: On the clock of captures.
+            answer_ns: What an answer takes. At most half of the age is kept for it: however slow
+                answers are, the newest frames get some.
+        """
         while self.waiting and self.max_age_ns is not None:
             frame = self.waiting[0].frame
-            if now_ns - frame.header.captured_mono_ns <= self.max_age_ns:
+            oldest_ns = self.max_age_ns - min(answer_ns, self.max_age_ns // 2)
+            if now_ns - frame.header.captured_mono_ns <= oldest_ns:
                 return
             if sum(task.frame is frame for task in self.waiting) < len(frame.records):
                 return
