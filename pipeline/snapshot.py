@@ -100,8 +100,10 @@ class AdaptationSnap(Snap, frozen=True, kw_only=True):
     """Share of answers that differ; None at full depth."""
     upper: float | None = None
     """Its upper bound."""
+    unchanged: float | None = None
+    """Share that would differ had the last alarm changed nothing; None before one and at home."""
     audits: int = 0
-    """Scenes that both come from; with calibration pictures `at_home`."""
+    """Scenes that these come from; with calibration pictures `at_home`."""
     valid_since: int = 0
     """Region at which this evidence begins, counted over all sources."""
     window: int = 0

@@ -71,6 +71,7 @@ def begin_burst(terms: Terms, memory: DartMemory) -> None:
     restless = memory.home and memory.regions - memory.epoch_since < _RESTLESS
     memory.may_return = terms.settings.home and not restless
     memory.home = False
+    memory.left_rung = memory.rung if memory.rung >= 0 else memory.left_rung
     memory.evidence = fresh_evidence(len(terms.plan.ladder), terms.delta)
     memory.baseline = None
     memory.burst = empty_burst(len(SIGNALS), terms.plan.num_classes)

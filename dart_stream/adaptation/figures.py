@@ -14,7 +14,9 @@ class Figures:
     Attributes:
         disagreement: estimate for the deployed rung in this epoch; None at full depth.
         upper: its bound at confidence 1 - delta for one look; None at full depth.
-        audits: scenes that both come from, calibration pictures included if `at_home`.
+        unchanged: estimate for the rung that the last alarm left, on the audits since then: what
+            would differ without adaptation; None at home, where calibration pictures count.
+        audits: scenes that these come from, calibration pictures included if `at_home`.
         valid_since: region at which the epoch began.
         at_home: whether calibration pictures count.
         released: rungs that may be deployed.
@@ -29,6 +31,7 @@ class Figures:
 
     disagreement: float | None
     upper: float | None
+    unchanged: float | None
     audits: int
     valid_since: int
     at_home: bool
@@ -49,6 +52,7 @@ def figures(terms: Terms, memory: DartMemory) -> Figures:
     return Figures(
         disagreement=losses / evidence.audits if known else None,
         upper=clopper_pearson_upper(losses, evidence.audits, 1 - terms.delta) if known else None,
+        unchanged=_unchanged(memory),
         audits=evidence.audits,
         valid_since=memory.epoch_since,
         at_home=memory.home,
@@ -63,3 +67,10 @@ def figures(terms: Terms, memory: DartMemory) -> Figures:
         repeats=memory.scenes.repeats,
         alarms=memory.alarms_so_far,
     )
+
+
+def _unchanged(memory: DartMemory) -> float | None:
+    evidence = memory.evidence
+    if memory.home or memory.left_rung < 0 or not evidence.audits:
+        return None
+    return evidence.losses[memory.left_rung] / evidence.audits

@@ -40,6 +40,7 @@ class DartMemory(msgspec.Struct, forbid_unknown_fields=True):
         version: of the policy.
         rung: deployed; -1 is full depth.
         rung_since: region at which it was chosen.
+        left_rung: deployed when the last burst began; -1 before the first one.
         home: whether calibration evidence counts in this epoch.
         may_return: whether the burst may end at home.
         proofs: how often the evidence at home was begun.
@@ -71,6 +72,7 @@ class DartMemory(msgspec.Struct, forbid_unknown_fields=True):
     version: int = 0
     rung: int = -1
     rung_since: int = 0
+    left_rung: int = -1
     arm: int = 0
     home: bool = False
     may_return: bool = False

@@ -36,6 +36,7 @@ def adaptation_snap(adapter: Adapter | None) -> AdaptationSnap | None:
         confidence=1 - settings.delta,
         estimate=figures.disagreement,
         upper=figures.upper,
+        unchanged=figures.unchanged,
         audits=figures.audits,
         valid_since=figures.valid_since,
         window=controller.regions - figures.valid_since,

@@ -11,7 +11,7 @@ from pipeline.ui.bars import columns
 from pipeline.ui.block import Block, grid
 from pipeline.ui.class_bars import class_name, coefficients, scale
 from pipeline.ui.figures import MISSING, coefficient, percent, printable, short_count
-from pipeline.ui.gauge import gauge, gauge_style
+from pipeline.ui.gauge import gauge, gauge_style, unchanged_style
 from pipeline.ui.theme import BAD, GOOD, LABEL, TITLE, TREND, WARN, adaptation_mark
 
 NAME: Final = 10
@@ -97,7 +97,7 @@ def gauge_line(adaptation: AdaptationSnap, width: int, note: str = "") -> Text:
     return Text.assemble(
         (f"{'disagree':<{NAME}} ", LABEL),
         (f"{percent(share, 2):<{_SHARE}} ", gauge_style(share, upper, limit)),
-        gauge(share, upper, limit, line),
+        gauge(share, upper, limit, line, adaptation.unchanged),
         tail,
     )
 
@@ -114,9 +114,12 @@ def alarm_text(adaptation: AdaptationSnap) -> Text:
         return Text(f"◫ {printable(adaptation.held)}", WARN)
     if not adaptation.alarms:
         return Text("no alarm", GOOD)
-    last = f"  {printable(adaptation.last_alarm or '')}"
-    done = "; now full depth" if adaptation.full_depth else ""
-    return Text.assemble((f"▲ {short_count(adaptation.alarms)}", WARN), last, (done, WARN))
+    text = Text(f"▲ {short_count(adaptation.alarms)}", WARN)
+    if adaptation.unchanged is not None:
+        style = unchanged_style(adaptation.unchanged, adaptation.epsilon)
+        text.append(f" ✕ {percent(adaptation.unchanged, 1)}", style)
+    text.append(f"  {printable(adaptation.last_alarm or '')}")
+    return text.append("; now full depth" if adaptation.full_depth else "", WARN)
 
 
 def _title(snapshot: Snapshot, adaptation: AdaptationSnap, width: int) -> Text:

@@ -11,11 +11,27 @@ REACH: Final = 1.5
 """Limits that a whole gauge holds: the mark stands at two thirds."""
 
 
-def gauge(share: float | None, upper: float | None, limit: float, width: int) -> Text:
+def gauge(
+    share: float | None,
+    upper: float | None,
+    limit: float,
+    width: int,
+    unchanged: float | None = None,
+) -> Text:
     """`width` cells: a line to the share, dashes to its bound, a mark at the limit.
 
-    What lies beyond the right end is an arrow there. Unknown values draw nothing.
+    A cross stands where the share would be without the last alarm. What lies beyond the right end
+    is an arrow there. Unknown values draw nothing.
     """
+    text = _line(share, upper, limit, width)
+    cross = min(_cells(unchanged, limit, width), width)
+    if cross == 0:
+        return text
+    marked = text[: cross - 1].append("✕", unchanged_style(unchanged, limit))
+    return marked.append_text(text[cross:])
+
+
+def _line(share: float | None, upper: float | None, limit: float, width: int) -> Text:
     end, bound, mark = (_cells(value, limit, width) for value in (share, upper, limit))
     style = gauge_style(share, upper, limit)
     text = Text()
@@ -40,6 +56,11 @@ def gauge_style(share: float | None, upper: float | None, limit: float) -> str:
     if share > limit:
         return BAD
     return GOOD if upper is not None and upper <= limit else WARN
+
+
+def unchanged_style(unchanged: float | None, limit: float) -> str:
+    """Whether the last alarm was needed."""
+    return BAD if unchanged is not None and unchanged > limit else LABEL
 
 
 def _cells(value: float | None, limit: float, width: int) -> int:

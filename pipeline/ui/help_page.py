@@ -22,6 +22,7 @@ _WORDS: Final = (
     ("exit", "where an answer left the network; `full` is the whole of it"),
     ("audit", "a region run to full depth by a coin, to see whether the answers differ"),
     ("disagree", "share of audits that differ, its upper bound, and the limit it keeps to"),
+    ("▲ ✕", "alarms, and the share that would differ had the last one changed nothing"),
     ("scenes", "audits that count: of what did not just repeat the picture before"),
     ("rung", "thresholds in use, from safe (1) to quick; none is full depth"),
     ("at home", "the stream looks like the calibration pictures, which count as audits"),

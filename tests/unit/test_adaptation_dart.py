@@ -86,6 +86,18 @@ def test_what_no_pixel_tells_is_found_by_confidence_or_audits():
     assert controller.alarms[0].kind in {"confidence", "audits"}
 
 
+def test_figures_say_what_an_alarm_has_spared():
+    controller = dart()
+    stream = Stream(controller, 2).resample(world(), 1500)
+    assert controller.figures.unchanged is None
+    stream.resample(world("noise"), 1000)
+    figures = controller.figures
+    assert figures.unchanged > EPSILON > figures.disagreement
+    stream.resample(world(), 1500)
+    assert controller.figures.at_home
+    assert controller.figures.unchanged is None
+
+
 def test_audits_that_differ_bring_more_audits_and_then_an_alarm():
     controller = with_settings(pixels=False, confidence=False, label_shift=False)
     table = world()

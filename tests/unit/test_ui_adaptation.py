@@ -282,6 +282,19 @@ def test_gauge_shows_share_bound_and_limit(share, upper, line):
     assert gauge(share, upper, 0.02, 12).plain == line
 
 
+def test_gauge_has_a_cross_where_the_share_would_be_without_the_last_alarm():
+    assert gauge(None, None, 0.02, 12, unchanged=0.01).plain == "···✕···│····"
+    assert gauge(0.005, 0.01, 0.02, 12, unchanged=0.01).plain == "━━╌✕···│····"
+    assert gauge(None, None, 0.02, 12, unchanged=0.9).plain == "·······│···✕"
+    assert gauge(None, None, 0.02, 12, unchanged=0.0).plain == "·······│····"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+def test_an_alarm_is_shown_with_what_would_differ_without_it(size):
+    adaptation = changed(at_home=False, unchanged=0.024, alarms=1, last_alarm="pixels: gradient")
+    assert "▲ 1 ✕ 2.4 %  pixels" in draw(adapting(adaptation), *size)
+
+
 def test_gauge_without_width_or_limit_is_empty():
     assert gauge(0.1, 0.2, 0.02, 0).plain == ""
     assert gauge(0.1, 0.2, 0.0, 3).plain == "···"
