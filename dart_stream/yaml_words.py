@@ -9,11 +9,28 @@ MAX_BYTES: Final = 1 << 20
 _MAX_NODES: Final = 100_000
 _MAX_DEPTH: Final = 40
 _MAX_FLOW_DEPTH: Final = 200
+_MERGE: Final = "tag:yaml.org,2002:merge"
 _BRACKETS: Final = re.compile(r"[\[\]{}]")
 
 
 class Loader(yaml.SafeLoader):
-    """Words of YAML 1.2: `off` stays a string, and `1e-3` is a number as it is in JSON."""
+    """Words of YAML 1.2: `off` stays a string, and `1e-3` is a number as it is in JSON.
+
+    A key that stands twice is refused, where the library lets the last one win.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Build a mapping, each key once."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == _MERGE or not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value!r} stands twice", key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 Loader.yaml_implicit_resolvers = {

@@ -144,9 +144,13 @@ def _add_sources(plain: dict[str, Any], sources: Iterable[str]) -> None:
     known = plain.setdefault("sources", {})
     if not isinstance(known, dict):
         raise ConfigError(f"sources: expected names and settings, got {type(known).__name__}")
+    given: set[str] = set()
     for text in sources:
         match = _NAMED_SOURCE.match(text)
         name, uri = (match[1], match[2]) if match else (_name_for(text, known), text)
+        if name in given:
+            raise ConfigError(f"--source: {name!r} is given twice; sources need different names")
+        given.add(name)
         body = known.get(name)
         known[name] = {**(body if isinstance(body, dict) else {}), "uri": uri}
 

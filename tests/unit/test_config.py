@@ -52,6 +52,19 @@ def test_two_sources_of_one_file_get_two_names():
     assert list(load(sources=["a.mp4", "x/a.mp4"]).sources) == ["a", "a-2"]
 
 
+def test_two_sources_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="'a' is given twice"):
+        load(sources=["a=x.mp4", "a=y.mp4"])
+    with pytest.raises(ConfigError, match="'a' stands twice"):
+        load("sources:\n  a: {uri: x.mp4}\n  a: {uri: y.mp4}", tmp_path)
+
+
+def test_settings_may_be_merged_and_overridden(tmp_path):
+    text = "sources:\n  a: &a {uri: x.mp4, stride: 2}\n  b: {<<: *a, uri: y.mp4}"
+    assert load(text, tmp_path).sources["b"].stride == 2
+    assert load(text, tmp_path).sources["b"].uri == "y.mp4"
+
+
 def test_the_command_line_beats_the_environment_beats_the_file(tmp_path):
     text = "sources: {a: {uri: a.mp4, stride: 2}}\nruntime: {workers: 2, credits: 2, max_batch: 2}"
     config = load(
