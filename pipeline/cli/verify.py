@@ -55,6 +55,8 @@ def execute(args: argparse.Namespace) -> int:
     found = _verified(args)
     _write(args.run / VERIFIED, found)
     print_verification(found)
+    for words in found.complaints:
+        print(f"dart-stream: {words}; left out", file=sys.stderr)  # noqa: T201  # the place for it
     return 0 if found.kept else 1
 
 

@@ -8,10 +8,12 @@ from rich.text import Text
 
 from pipeline.cli.models_show import new_table
 from pipeline.ui.figures import MISSING
-from pipeline.verify.document import Estimate, Snapshots, Verification, Windows
+from pipeline.verify.document import Estimate, PhaseRow, Snapshots, Verification, Windows
 
 _MAX_PHASES: Final = 30
 """Rows that a terminal shows; the file has all."""
+_MAX_LIMITS: Final = 8
+"""Likewise."""
 
 
 def print_verification(found: Verification, console: Console | None = None) -> None:
@@ -26,9 +28,18 @@ def print_verification(found: Verification, console: Console | None = None) -> N
 
 
 def _phases(found: Verification) -> Table:
+    left_out = [
+        (name, field)
+        for name, field, count in (
+            ("by hand", "by_hand", found.by_hand),
+            ("late", "late", found.late),
+        )
+        if count
+    ]
     table = new_table(
         "beside the full network",
         *("source", "phase", "from", "regions", "differ", "full depth", "MACs"),
+        *(name for name, _ in left_out),
     )
     table.columns[1].overflow = "fold"
     for row in found.phases[:_MAX_PHASES]:
@@ -37,11 +48,18 @@ def _phases(found: Verification) -> Table:
             row.name or "all",
             f"{row.begin:,}",
             f"{row.n:,}",
-            Text(f"{row.disagreement:.2%}", "bold red" if row.disagreement > found.epsilon else ""),
+            _differ(row, found.epsilon),
             f"{row.full_depth:.1%}",
             f"{row.macs_fraction:.1%}",
+            *(f"{getattr(row, field):,}" for _, field in left_out),
         )
     return table
+
+
+def _differ(row: PhaseRow, epsilon: float) -> Text:
+    if row.disagreement is None:
+        return Text(MISSING)
+    return Text(f"{row.disagreement:.2%}", "bold red" if row.disagreement > epsilon else "")
 
 
 def _points(found: Verification) -> list[tuple[str, str]]:
@@ -56,11 +74,9 @@ def _points(found: Verification) -> list[tuple[str, str]]:
         ),
         (
             "differ",
-            (
-                f"{found.differ:,} ({found.disagreement:.2%}), limit {found.epsilon:.2%}, at "
-                f"{found.macs_fraction:.1%} of the MACs"
-            ),
+            (f"{_share(found)}, limit {_limit(found)}, at {found.macs_fraction:.1%} of the MACs"),
         ),
+        *_not_judged(found),
         (f"windows of {found.window:,}", _windows(found.settled, "settled")),
         ("", _windows(found.all_windows, "of the whole run")),
         (
@@ -79,6 +95,29 @@ def _points(found: Verification) -> list[tuple[str, str]]:
     ]
 
 
+def _share(found: Verification) -> str:
+    if found.disagreement is None:
+        return "not measured: the promise is about none of the answers"
+    return f"{found.differ:,} ({found.disagreement:.2%})"
+
+
+def _limit(found: Verification) -> str:
+    if len(found.limits) == 1:
+        return f"{found.epsilon:.2%}"
+    limits = ", ".join(f"{limit:.2%}" for limit in found.limits[-_MAX_LIMITS:])
+    return f"{found.epsilon:.2%} (steered by hand, the largest of {limits})"
+
+
+def _not_judged(found: Verification) -> list[tuple[str, str]]:
+    """Answers that the promise is not about."""
+    rows = []
+    if found.by_hand:
+        rows.append(f"{found.by_hand:,} answers of a policy that was frozen or rolled back by hand")
+    if found.late:
+        rows.append(f"{found.late:,} answers that a deadline cut short")
+    return [("" if number else "left out", words) for number, words in enumerate(rows)]
+
+
 def _windows(windows: Windows, which: str) -> str:
     worst = MISSING if windows.worst is None else f"{windows.worst:.2%}"
     return f"{windows.above_epsilon} of {windows.n} {which} above the limit, worst {worst}"
@@ -88,6 +127,8 @@ def _estimate(said: Estimate | None) -> str:
     if said is None:
         return "not measured: everything ran to full depth, or nothing adapted"
     words = f"{said.estimate:.2%}, at most {said.upper:.2%}"
+    if not said.placed:
+        return f"{words}; the recording does not hold all regions since, nothing to compare"
     if said.truth is None or said.at_least is None:
         return f"{words}; no early answer since, nothing to compare"
     covers = "covers" if said.covered else "DOES NOT COVER"
@@ -98,14 +139,21 @@ def _estimate(said: Estimate | None) -> str:
 
 
 def _snapshots(said: Snapshots | None) -> str:
+    more = ""
+    if said is not None and said.unplaced:
+        more = f"; {said.unplaced:,} more speak of regions that the recording does not hold"
     if said is None or said.worst is None:
-        return "not measured: no snapshot with early answers and a bound"
+        return f"not measured: no snapshot with 100 early answers and a bound{more}"
     words = f"the bound covers the rate in {said.covered:,} of {said.n:,} snapshots"
-    return words if said.worst <= 0 else f"{words}, missed by {100 * said.worst:.2f} points at most"
+    missed = "" if said.worst <= 0 else f", missed by {100 * said.worst:.2f} points at most"
+    return f"{words}{missed}{more}"
 
 
 def _verdict(found: Verification) -> Text:
-    promise = "" if found.promised else " (the run did not adapt, so nothing was promised)"
+    notes = [] if found.promised else ["the run did not adapt, so nothing was promised"]
+    if found.by_hand or len(found.limits) > 1:
+        notes.append("steered by hand")
+    promise = f" ({'; '.join(notes)})" if notes else ""
     if found.kept:
         return Text(f"KEPT{promise}", "bold green")
     return Text(f"NOT KEPT{promise}: " + "; ".join(found.broken), "bold red")

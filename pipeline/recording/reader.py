@@ -8,11 +8,12 @@ import msgpack
 import msgspec
 
 from pipeline.errors import ConfigError, UserError
+from pipeline.recording.record_check import check_record
 from pipeline.recording.segments import TELEMETRY, segment_paths
 from pipeline.snapshot import Snapshot, require_sound
 
 Record = dict[str, Any]
-"""Has `kind` and `time_s` (Unix time) at least."""
+"""Has `kind` and `time_s` (Unix time) at least, and what `record_check` asks of its kind."""
 
 _MAX_RECORD_BYTES: Final = 80 << 20
 """The state of an adapter may take 64 MB; more is damage that looks like a length."""
@@ -136,7 +137,7 @@ def _records(path: Path) -> Iterator[tuple[Record, int]]:
         )
         try:
             for record in unpacker:
-                _check(record)
+                check_record(record)
                 end = unpacker.tell()
                 yield record, end
         except (ValueError, TypeError, msgpack.UnpackException) as error:
@@ -144,13 +145,3 @@ def _records(path: Path) -> Iterator[tuple[Record, int]]:
         left = stream.tell() - end
     if left:
         raise CutError(f"{path}: the last {left:,} bytes are no whole record")
-
-
-def _check(found: Any) -> None:
-    """Bytes that happen to be MessagePack are no record yet."""
-    if not (
-        isinstance(found, dict)
-        and isinstance(found.get("kind"), str)
-        and isinstance(found.get("time_s"), float)
-    ):
-        raise ValueError("what follows is no record")  # noqa: TRY004  # as of any other damage

@@ -27,9 +27,12 @@ class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
         name: of the phase, as the script has it; empty without one.
         begin: number of its first region in the source.
         n: regions that were answered.
-        disagreement: share of answers that are not the full network's.
-        full_depth: share of regions that a policy sent to full depth whatever exits said, audits
-            apart.
+        late: of these, cut short by a deadline.
+        by_hand: of these, decided by a policy that a person held or chose.
+        disagreement: share of the others whose answers are not the full network's; None if there
+            are no others.
+        full_depth: share of regions that a policy or `always_full` sent to full depth whatever
+            exits said, audits apart.
         macs_fraction: spent, audits included, over the full network's.
     """
 
@@ -37,7 +40,9 @@ class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     begin: int
     n: int
-    disagreement: float
+    late: int
+    by_hand: int
+    disagreement: float | None
     full_depth: float
     macs_fraction: float
 
@@ -79,7 +84,9 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         estimate: share of early answers that differ.
         upper: its bound.
         confidence: of the bound.
-        regions: early answers since that evidence began.
+        placed: the recording holds all regions since that evidence began; without, nothing can be
+            compared.
+        regions: early answers since that evidence began, late ones left out.
         truth: share of those that differ; None if there were none.
         at_least: lower bound on the rate behind that share, at the same confidence: a few hundred
             answers have chance of their own; None if there were none.
@@ -89,6 +96,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     estimate: float
     upper: float
     confidence: float
+    placed: bool
     regions: int
     truth: float | None
     at_least: float | None
@@ -103,11 +111,13 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
         covered: of which the bound was not below what the rate is at least, see `Estimate`.
         worst: largest excess of that above the bound, not above 0 if all are covered; None without
             a snapshot.
+        unplaced: further snapshots with a bound, whose evidence the recording does not hold whole.
     """
 
     n: int
     covered: int
     worst: float | None
+    unplaced: int
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,16 +127,22 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         kept: every point of `broken` is empty.
         broken: which points of the promise were not kept, in words.
         promised: whether the run adapted; without, nobody promised anything.
-        epsilon: limit on the share of answers that differ.
+        epsilon: limit on the share of answers that differ; the largest that was in force.
+        limits: all that were, rising: a person may change it.
         regions: answers that were checked.
-        disagreement: share that differs from the full network.
+        judged: of these, answers that the promise is about.
+        late: answers that a deadline cut short, which are not.
+        by_hand: answers of a policy that a person held or chose, which are not either.
+        disagreement: share of the judged that differs from the full network; None if there are
+            none.
         differ: how many that are.
         macs_fraction: spent, audits included, over the full network's.
-        window: regions of a window.
+        window: judged answers of a window.
         grace: regions after a change in which `settled` windows do not count.
         all_windows: of the whole run.
         settled: within a stretch in which no source changes its phase, after the grace.
         rounding: what two runs of the same model may differ by in probability.
+        complaints: what of the recording could not be read, a line each.
     """
 
     kept: bool
@@ -135,8 +151,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     model: str
     epsilon: float
+    limits: list[float]
     regions: int
-    disagreement: float
+    judged: int
+    late: int
+    by_hand: int
+    disagreement: float | None
     differ: int
     macs_fraction: float
     window: int
@@ -149,6 +169,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     rounding: float
     estimate: Estimate | None
     snapshots: Snapshots | None
+    complaints: list[str]
     command: str
     host: dict[str, Any]
     device: str

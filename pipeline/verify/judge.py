@@ -36,7 +36,7 @@ class Bars:
     """What a run is measured by.
 
     Attributes:
-        epsilon: largest share of answers that may differ.
+        epsilon: largest share of answers that may differ; the largest of those in force.
         window: answers of a window.
         rounding: what probabilities may differ by.
         full_macs: multiply-accumulates of the full network.
@@ -56,9 +56,12 @@ class Judgement:
 
     Attributes:
         differs: for each answer, whether it is not the full network's.
+        judged: for each answer, whether the promise is about it: no deadline cut it short, and no
+            person held or chose the policy that decided.
     """
 
     differs: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
     all_windows: Windows
     settled: Windows
     phases: list[PhaseRow]
@@ -93,18 +96,20 @@ def judge(
     reproduced = _reproduced(answers, again, bars)
     full_depth, truth = _full_depth(answers, again, bars)
     differs = answers.label_id != truth
-    early = ~np.isin(answers.policy_version, sorted(claims.full_versions))
-    everything = [slice(0, len(answers))]
-    settled = settled_stretches(answers.source, again.phase, GRACE)
+    judged = (answers.late == 0) & ~claims.by_hand
+    of_promise = differs[judged]
+    settled = settled_stretches(answers.source[judged], again.phase[judged], GRACE)
+    evidence = _Evidence(claims, answers, differs)
     figures = Judgement(
         differs=differs,
-        all_windows=windows_of(differs, everything, bars.window, bars.epsilon),
-        settled=windows_of(differs, settled, bars.window, bars.epsilon),
-        phases=_phases(answers, again, differs, early, names, bars.full_macs),
+        judged=judged,
+        all_windows=windows_of(of_promise, [slice(0, len(of_promise))], bars.window, bars.epsilon),
+        settled=windows_of(of_promise, settled, bars.window, bars.epsilon),
+        phases=_phases(_Compared(answers, again, claims, differs, judged), names, bars.full_macs),
         full_depth=full_depth,
         reproduced=reproduced,
-        estimate=_estimate(said, claims, differs, early),
-        snapshots=_snapshots(claims, differs, early),
+        estimate=None if said is None else evidence.at_end(said),
+        snapshots=evidence.meanwhile(),
         broken=[],
     )
     figures.broken.extend(_broken(figures, bars))
@@ -142,100 +147,112 @@ def _full_depth(answers: Answers, again: Again, bars: Bars) -> tuple[FullDepth, 
     return found, np.where(tie, label_id, again.full_label_id)
 
 
-def _phases(
-    answers: Answers,
-    again: Again,
-    differs: NDArray[np.bool_],
-    early: NDArray[np.bool_],
-    names: list[str],
-    full_macs: int,
-) -> list[PhaseRow]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Compared:
+    answers: Answers
+    again: Again
+    claims: Claims
+    differs: NDArray[np.bool_]
+    judged: NDArray[np.bool_]
+
+
+def _phases(seen: _Compared, names: list[str], full_macs: int) -> list[PhaseRow]:
     found = []
     for number, name in enumerate(names):
-        rows = np.flatnonzero(answers.source == number)
-        rows = rows[np.argsort(again.ordinal[rows])]
-        phase = again.phase[rows]
-        for part in np.split(rows, np.flatnonzero(phase[1:] != phase[:-1]) + 1):
-            if not len(part):
-                continue
-            found.append(
-                PhaseRow(
-                    source=name,
-                    name=str(again.phase[part[0]]),
-                    begin=int(again.ordinal[part[0]]),
-                    n=len(part),
-                    disagreement=float(differs[part].mean()),
-                    full_depth=float((~early[part]).mean()),
-                    macs_fraction=float(answers.macs[part].mean() / full_macs),
-                )
-            )
+        rows = np.flatnonzero(seen.answers.source == number)
+        rows = rows[np.argsort(seen.again.ordinal[rows])]
+        phase = seen.again.phase[rows]
+        parts = np.split(rows, np.flatnonzero(phase[1:] != phase[:-1]) + 1)
+        found += [_phase_row(seen, part, name, full_macs) for part in parts if len(part)]
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """Early answers among some: how many there are, and how many of them differ."""
-
-    regions: int
-    differ: int
-
-    @property
-    def share(self) -> float | None:
-        return self.differ / self.regions if self.regions else None
-
-    def at_least(self, confidence: float) -> float:
-        """Lower bound on the rate behind the share."""
-        agree = self.regions - self.differ
-        return 1 - clopper_pearson_upper(agree, self.regions, confidence)
-
-
-def _truth(rows: Ints, differs: NDArray[np.bool_], early: NDArray[np.bool_]) -> _Truth:
-    rows = rows[rows >= 0]
-    rows = rows[early[rows]]
-    return _Truth(len(rows), int(differs[rows].sum()))
-
-
-def _estimate(
-    said: Disagreement | None,
-    claims: Claims,
-    differs: NDArray[np.bool_],
-    early: NDArray[np.bool_],
-) -> Estimate | None:
-    if said is None or said.estimate is None or said.upper is None:
-        return None
-    since = max(0, len(claims.rows) - said.window)
-    truth = _truth(claims.rows[since:], differs, early)
-    at_least = truth.at_least(said.confidence) if truth.regions else None
-    return Estimate(
-        estimate=said.estimate,
-        upper=said.upper,
-        confidence=said.confidence,
-        regions=truth.regions,
-        truth=truth.share,
-        at_least=at_least,
-        covered=None if at_least is None else at_least <= said.upper,
+def _phase_row(seen: _Compared, rows: Ints, source: str, full_macs: int) -> PhaseRow:
+    return PhaseRow(
+        source=source,
+        name=str(seen.again.phase[rows[0]]),
+        begin=int(seen.again.ordinal[rows[0]]),
+        n=len(rows),
+        late=int(seen.answers.late[rows].sum()),
+        by_hand=int(seen.claims.by_hand[rows].sum()),
+        disagreement=share_of(seen.differs[rows][seen.judged[rows]]),
+        full_depth=float((~seen.claims.early[rows]).mean()),
+        macs_fraction=float(seen.answers.macs[rows].mean() / full_macs),
     )
 
 
-def _snapshots(
-    claims: Claims, differs: NDArray[np.bool_], early: NDArray[np.bool_]
-) -> Snapshots | None:
-    excess = []
-    for claim in claims.claims:
-        truth = _truth(claims.rows[claim.begin : claim.end], differs, early)
-        if truth.regions >= _ENOUGH:
-            excess.append(truth.at_least(claim.confidence) - claim.upper)
-    if not excess:
-        return None
-    covered = sum(each <= 0 for each in excess)
-    return Snapshots(n=len(excess), covered=covered, worst=max(excess))
+def share_of(differs: NDArray[np.bool_]) -> float | None:
+    """Of answers that differ; None without an answer."""
+    return float(differs.mean()) if len(differs) else None
+
+
+class _Evidence:
+    """Claims beside what is true of the early answers that they speak of.
+
+    Sums over all of them are taken once: a long run has a claim every half second, each of very
+    many answers.
+    """
+
+    def __init__(self, claims: Claims, answers: Answers, differs: NDArray[np.bool_]) -> None:
+        self._claims = claims
+        row = claims.rows
+        is_early = (row >= 0) & (claims.early & (answers.late == 0))[row]
+        self._early = np.concatenate([[0], np.cumsum(is_early)])
+        self._differ = np.concatenate([[0], np.cumsum(is_early & differs[row])])
+
+    def at_end(self, said: Disagreement) -> Estimate | None:
+        """The last claim, which the summary holds."""
+        if said.estimate is None or said.upper is None:
+            return None
+        place = self._claims.place(said.window)
+        regions, differ = (0, 0) if place is None else self._between(place.start, place.stop)
+        at_least = _at_least(differ, regions, said.confidence) if regions else None
+        return Estimate(
+            estimate=said.estimate,
+            upper=said.upper,
+            confidence=said.confidence,
+            placed=place is not None,
+            regions=regions,
+            truth=differ / regions if regions else None,
+            at_least=at_least,
+            covered=None if at_least is None else at_least <= said.upper,
+        )
+
+    def meanwhile(self) -> Snapshots | None:
+        """Those of snapshots; None where none was made."""
+        if not (self._claims.claims or self._claims.unplaced):
+            return None
+        excess = []
+        for claim in self._claims.claims:
+            regions, differ = self._between(claim.begin, claim.end)
+            if regions >= _ENOUGH:
+                excess.append(_at_least(differ, regions, claim.confidence) - claim.upper)
+        return Snapshots(
+            n=len(excess),
+            covered=sum(each <= 0 for each in excess),
+            worst=max(excess, default=None),
+            unplaced=self._claims.unplaced,
+        )
+
+    def _between(self, begin: int, end: int) -> tuple[int, int]:
+        """Early answers, and how many of them differ."""
+        regions, differ = self._early, self._differ
+        return int(regions[end] - regions[begin]), int(differ[end] - differ[begin])
+
+
+def _at_least(differ: int, regions: int, confidence: float) -> float:
+    """Lower bound on the rate behind a share, 1 - `clopper_pearson_upper` of those that agree.
+
+    As the upper bound of one fewer it is a sum over those that differ alone.
+    """
+    return clopper_pearson_upper(differ - 1, regions, 1 - confidence) if differ else 0.0
 
 
 def _broken(figures: Judgement, bars: Bars) -> list[str]:
     """Name the points that were not kept."""
     words = []
-    share = float(figures.differs.mean())
-    if share > bars.epsilon:
+    share = share_of(figures.differs[figures.judged])
+    if share is not None and share > bars.epsilon:
         words.append(f"{share:.2%} of all answers differ, more than {bars.epsilon:.2%}")
     settled = figures.settled
     if settled.above_epsilon > _WINDOWS_ABOVE * settled.n:

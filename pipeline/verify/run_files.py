@@ -15,13 +15,18 @@ from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
 from pipeline.results import EndRecord, RegionRecord
 from pipeline.run_summary import RunSummary
+from pipeline.sinks.jsonl import whole_lines
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _MAX_REGION: Final = 1 << 16
-_MAX_FRAME: Final = 1 << 40
+_MAX_FRAME: Final = 1 << 36
+"""At 60 frames a second some 36 years."""
+_MAX_SOURCES: Final = 1 << 11
+_MAX_NUMBER: Final = 1 << 16
+_MAX_COUNT: Final = 1 << 53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +46,7 @@ class Answers:
         policy_version: that decided.
         audit_label_id: the full network's answer in an audit, else -1.
         audit_confidence: its probability, else NaN.
+        late: 1 where a deadline cut it short, so that no policy decided it, else 0.
     """
 
     source: Ints
@@ -55,6 +61,7 @@ class Answers:
     policy_version: Ints
     audit_label_id: Ints
     audit_confidence: Floats
+    late: Ints
 
     def __len__(self) -> int:
         return len(self.source)
@@ -78,6 +85,13 @@ class Answers:
 
 def keys_of(source: Ints, frame: Ints, region: Ints) -> Ints:
     """Name each region by one number; numbers rise with source, then frame, then region."""
+    return (source * _MAX_FRAME + frame) * _MAX_REGION + region
+
+
+def key_of(source: int, frame: int, region: int) -> int:
+    """`keys_of` for one region; -1 for one that no answer can be of."""
+    if source >= _MAX_SOURCES or frame >= _MAX_FRAME or region >= _MAX_REGION:
+        return -1
     return (source * _MAX_FRAME + frame) * _MAX_REGION + region
 
 
@@ -111,6 +125,10 @@ def read_run(folder: Path) -> RunFiles:
     written = next((sink for sink in config.sinks if isinstance(sink, JsonlSinkConfig)), None)
     if written is None:
         raise ConfigError(f"{resolved}: expected a sink of type jsonl, whose answers are checked")
+    if len(config.sources) > _MAX_SOURCES:
+        raise ConfigError(
+            f"{resolved}: expected at most {_MAX_SOURCES} sources, got {len(config.sources)}"
+        )
     numbers = {name: number for number, name in enumerate(config.sources)}
     answers = _read_answers(folder / written.file, numbers)
     if not len(answers):
@@ -123,7 +141,7 @@ def _read_summary(path: Path) -> RunSummary | None:
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=RunSummary)
-    except msgspec.DecodeError as error:
+    except (ValueError, RecursionError, msgspec.DecodeError) as error:
         raise ConfigError(f"{path}: expected a summary of this version: {error}") from error
 
 
@@ -133,12 +151,10 @@ def _read_answers(path: Path, numbers: Mapping[str, int]) -> Answers:
     rows = _Rows(numbers)
     decode = msgspec.json.Decoder(RegionRecord).decode
     with path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            if not line.endswith(b"\n"):
-                break  # of a run that was killed
+        for number, line in enumerate(whole_lines(stream, path), 1):
             try:
                 rows.add(decode(line))
-            except (msgspec.DecodeError, KeyError, OverflowError) as error:
+            except (ValueError, KeyError, RecursionError, msgspec.DecodeError) as error:
                 if not _is_end(line):
                     raise ConfigError(
                         f"{path}, line {number}: expected an answer of this version and one of "
@@ -153,9 +169,34 @@ def _read_answers(path: Path, numbers: Mapping[str, int]) -> Answers:
 def _is_end(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=EndRecord)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError, msgspec.DecodeError):
         return False
     return True
+
+
+def _require_possible(record: RegionRecord) -> None:
+    """Refuse numbers that no answer has; upper ends of labels and exits are the model's.
+
+    Raises:
+        ValueError: So it is.
+    """
+    full = record.full_depth
+    ranges: tuple[tuple[str, float, float], ...] = (
+        ("frame", record.frame, _MAX_FRAME - 1),
+        ("region", record.region, _MAX_REGION - 1),
+        ("pts_s", abs(record.pts_s), 1e15),
+        ("label_id", record.label_id, _MAX_NUMBER),
+        ("confidence", record.confidence, 1.000001),
+        ("exit", record.exit, _MAX_NUMBER),
+        ("difficulty", record.difficulty, 1.000001),
+        ("policy_version", record.policy_version, _MAX_COUNT),
+        ("macs", record.macs, _MAX_COUNT),
+        ("full_depth.label_id", 0 if full is None else full.label_id, _MAX_NUMBER),
+        ("full_depth.confidence", 0 if full is None else full.confidence, 1.000001),
+    )
+    for name, value, most in ranges:
+        if not 0 <= value <= most:
+            raise ValueError(f"{name} {value} is none")
 
 
 class _Rows:
@@ -167,8 +208,7 @@ class _Rows:
         self._real = {name: array("d") for name, kind in _COLUMNS.items() if kind == "d"}
 
     def add(self, record: RegionRecord) -> None:
-        if not (0 <= record.region < _MAX_REGION and 0 <= record.frame < _MAX_FRAME):
-            raise OverflowError("frame or region out of range")
+        _require_possible(record)
         full, whole, real = record.full_depth, self._whole, self._real
         whole["source"].append(self._numbers[record.source])
         whole["frame"].append(record.frame)
@@ -182,6 +222,7 @@ class _Rows:
         whole["policy_version"].append(record.policy_version)
         whole["audit_label_id"].append(-1 if full is None else full.label_id)
         real["audit_confidence"].append(float("nan") if full is None else full.confidence)
+        whole["late"].append(record.late)
 
     def answers(self) -> Answers:
         columns: dict[str, Any] = {

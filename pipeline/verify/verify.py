@@ -10,11 +10,11 @@ from pipeline.bench.host import host_facts
 from pipeline.bench.shift.measures import GRACE
 from pipeline.bench.subject import Subject
 from pipeline.recording import RecordedRun
-from pipeline.recording.segments import segment_paths
-from pipeline.verify.claims import Claims, read_claims
+from pipeline.recording.segments import TELEMETRY, segment_paths
+from pipeline.verify.claims import Claims, no_claims, read_claims
 from pipeline.verify.document import Verification
 from pipeline.verify.full_depth import ask_again
-from pipeline.verify.judge import Bars, judge
+from pipeline.verify.judge import Bars, judge, share_of
 from pipeline.verify.run_files import RunFiles
 
 Precision = Literal["auto", "fp32", "bf16"]
@@ -60,14 +60,15 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
     subject = Subject.load(config.model.name, asked.device, precision, asked.threads)
     again = ask_again(run, subject, on_done)
     macs = subject.info.macs
+    claims, complaints = _claims(run)
+    limits = sorted({config.policy.max_disagreement, *claims.limits})
     bars = Bars(
-        epsilon=config.policy.max_disagreement,
+        epsilon=limits[-1],
         window=asked.window,
         rounding=max(_ROUNDING[subject.engine.precision], _ROUNDING.get(_precision_of(run), 0.0)),
         full_macs=sum(macs.stages) + macs.heads[-1],
         last_exit=subject.info.num_exits - 1,
     )
-    claims = _claims(run)
     said = None if run.summary is None else run.summary.disagreement
     found = judge(answers, again, claims, said, list(config.sources), bars)
     return Verification(
@@ -77,9 +78,13 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         run=str(run.folder),
         model=subject.info.name,
         epsilon=bars.epsilon,
+        limits=limits,
         regions=len(answers),
-        disagreement=float(found.differs.mean()),
-        differ=int(found.differs.sum()),
+        judged=int(found.judged.sum()),
+        late=int(answers.late.sum()),
+        by_hand=int(claims.by_hand.sum()),
+        disagreement=share_of(found.differs[found.judged]),
+        differ=int(found.differs[found.judged].sum()),
         macs_fraction=float(answers.macs.mean() / bars.full_macs),
         window=bars.window,
         grace=GRACE,
@@ -91,6 +96,7 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         rounding=bars.rounding,
         estimate=found.estimate,
         snapshots=found.snapshots,
+        complaints=complaints,
         command=asked.command,
         host=host_facts(),
         device=str(subject.engine.device),
@@ -111,10 +117,15 @@ def _precision_of(run: RunFiles) -> Precision:
     return run.config.model.precision
 
 
-def _claims(run: RunFiles) -> Claims:
-    is_recorded = bool(segment_paths(run.folder))
-    always_full = frozenset(
-        number for number, source in enumerate(run.config.sources.values()) if source.always_full
-    )
-    records = RecordedRun(run.folder).records() if is_recorded else ()
-    return read_claims(records, run.answers, always_full)
+def _claims(run: RunFiles) -> tuple[Claims, list[str]]:
+    """What the recording says, and what of it cannot be read."""
+    if not segment_paths(run.folder):
+        return no_claims(run.answers), [
+            f"{run.folder}: there is no {TELEMETRY}, which says what audits claimed and who decided"
+        ]
+    sources = run.config.sources
+    always_full = frozenset(name for name, source in sources.items() if source.always_full)
+    recorded = RecordedRun(run.folder)
+    complaints = recorded.complaints
+    claims = read_claims(recorded.records(), run.answers, list(sources), always_full, complaints)
+    return claims, complaints

@@ -5,8 +5,11 @@ import json
 import cv2
 import numpy as np
 import pytest
+from outside import ENDLESS, Outside
 
 from pipeline.cli.main import main
+from pipeline.demo_pictures import sheet
+from pipeline.recording import RecordedRun
 
 ZONES = "sources.a.regions={type: zones, zones: {l: [0, 0, 0.6, 1], r: [0.3, 0, 1, 1]}}"
 SHIFT = "sources.a.perturb=clean:30,dark@3+gaussian_noise@2:40,clean"
@@ -90,7 +93,7 @@ def test_a_label_that_was_recorded_wrongly_is_found(in_threads, clip, verify, tm
     assert "1 of 60 answers recorded as the full network's are not" in said
 
 
-def test_an_adapting_run_is_checked_with_its_audits_and_what_they_claimed(
+def test_an_adapting_run_is_checked_with_its_audits_through_a_shift(
     in_threads, adaptive_model, verify
 ):
     run = in_threads(
@@ -112,8 +115,110 @@ def test_an_adapting_run_is_checked_with_its_audits_and_what_they_claimed(
     assert [row["n"] for row in found["phases"]] == [300, 500, 400]
     assert found["settled"]["n"] == 3
     assert status == (0 if found["kept"] else 1)
-    said = run.summary["disagreement"]
-    assert (found["estimate"] is None) == (said["upper"] is None)
+    assert (found["judged"], found["late"], found["by_hand"]) == (1200, 0, 0)
+
+
+@pytest.fixture
+def at_home(in_threads, tmp_path):
+    """A run of pictures that the shipped model was calibrated for: early exits, with evidence."""
+
+    def _run(*settings):
+        folder = tmp_path / "pictures"
+        folder.mkdir()
+        drawn, pictures = np.random.default_rng(0), sheet()
+        for number, chosen in enumerate(drawn.integers(len(pictures), size=600).tolist()):
+            cv2.imwrite(str(folder / f"{number:03}.png"), pictures[chosen][..., ::-1])
+        return in_threads({"cam": f"images://{folder}"}, "model.name=default", *settings)
+
+    return _run
+
+
+def test_what_audits_claimed_of_early_exits_is_checked_across_segments(
+    at_home, verify, monkeypatch
+):
+    monkeypatch.setattr("pipeline.recording.writer.SEGMENTS", 2_000)
+    monkeypatch.setattr("pipeline.recording.writer._HEADS", 0)
+    # A new segment may begin with each snapshot.
+    monkeypatch.setattr("pipeline.supervisor.supervisor._PUBLISH_INTERVAL_S", 0.02)
+    run = at_home("recording.max_mb=16", "runtime.max_batch=16")
+    assert len(RecordedRun(run.out).paths) >= 3
+    _, found, said = verify(run.out, "--window", "100")
+    claimed = run.summary["disagreement"]
+    early = found["estimate"]
+    assert (early["estimate"], early["upper"]) == (claimed["estimate"], claimed["upper"])
+    assert early["placed"]
+    assert early["regions"] == claimed["window"] == 600
+    assert early["truth"] == found["disagreement"] == found["differ"] / 600
+    assert early["covered"] == (early["at_least"] <= early["upper"])
+    assert found["snapshots"]["n"] >= 1
+    assert found["snapshots"]["unplaced"] == 0
+    assert f"of {found['snapshots']['n']:,} snapshots" in said
+    assert found["complaints"] == []
+
+
+def test_claims_of_a_recording_with_a_hole_are_counted_and_the_hole_is_named(
+    at_home, verify, monkeypatch, capsys
+):
+    run = at_home()
+    path = run.out / "telemetry.mpk"
+    data = bytearray(path.read_bytes())
+    data[-40_000:-39_000] = b"\xc1" * 1_000  # the one byte that MessagePack never uses
+    path.write_bytes(data)
+    assert main(["verify", str(run.out), "--quiet"]) in {0, 1}
+    said = capsys.readouterr()
+    found = json.loads((run.out / "verify.json").read_text())
+    assert not found["estimate"]["placed"]
+    (words,) = found["complaints"]
+    assert "telemetry.mpk: damaged behind byte" in words
+    assert words in said.err
+    assert "the recording does not hold all regions since, nothing to compare" in said.out
+
+
+def test_a_run_that_was_steered_is_judged_by_its_largest_limit_without_what_was_frozen(
+    in_threads, adaptive_model, verify, tmp_path
+):
+    def regions(outside):
+        path = outside.out / "results.jsonl"
+        return path.read_bytes().count(b"\n") if path.is_file() else 0
+
+    def script(outside):
+        outside.wait_until(lambda: regions(outside) > 10)
+        assert outside.control("freeze") == 0
+        before = regions(outside)
+        outside.wait_until(lambda: regions(outside) > before + 20)
+        assert outside.control("unfreeze") == 0
+        assert outside.control("set", "policy.max_disagreement", "0.3") == 0
+        assert outside.control("set", "policy.max_disagreement", "0.05") == 0
+
+    with Outside(tmp_path / "out", script):
+        run = in_threads(
+            {"cam": ENDLESS}, f"model.name={adaptive_model}", "sources.cam.realtime=true"
+        )
+    _, found, said = verify(run.out, "--window", "10")
+    assert found["limits"] == [0.02, 0.05, 0.3]
+    assert found["epsilon"] == 0.3
+    assert found["by_hand"] >= 10
+    assert found["judged"] == found["regions"] - found["by_hand"]
+    assert found["phases"][0]["by_hand"] == found["by_hand"]
+    assert "limit 30.00% (steered by hand, the largest of 2.00%, 5.00%, 30.00%)" in said
+    assert "KEPT (steered by hand)" in said
+    assert f"{found['by_hand']} answers of a policy that was frozen or rolled back by hand" in said
+
+
+def test_answers_that_a_deadline_cut_short_are_left_out_and_counted(in_threads, clip, verify):
+    run = in_threads(
+        {"a": clip},
+        "policy.mode=full",
+        "sources.a.on_full=drop_newest",
+        "sources.a.realtime=true",
+        "runtime.region_deadline_ms=0.001",
+    )
+    late = sum(record["late"] for record in run.lines[:-1])
+    assert late
+    _, found, said = verify(run.out, "--window", "10")
+    assert found["late"] == late
+    assert found["judged"] == found["regions"] - late
+    assert f"{late} answers that a deadline cut short" in said
 
 
 def replaced_pictures(folder):

@@ -7,13 +7,12 @@ import pytest
 
 from pipeline.errors import ConfigError
 from pipeline.run_summary import Disagreement
-from pipeline.verify.claims import Claims, read_claims
+from pipeline.verify.claims import no_claims, read_claims
 from pipeline.verify.full_depth import Again
 from pipeline.verify.judge import Bars, judge
 from pipeline.verify.run_files import Answers
 from pipeline.verify.windows import settled_stretches, windows_of
 
-NO_CLAIMS = Claims(np.empty(0, np.int64), [], frozenset(), adapted=False)
 BARS = Bars(epsilon=0.02, window=100, rounding=1e-3, full_macs=100, last_exit=2)
 
 
@@ -33,6 +32,7 @@ def answers(n, **columns):
         policy_version=ones,
         audit_label_id=-ones,
         audit_confidence=np.full(n, np.nan),
+        late=zeros,
     )
     return dataclasses.replace(made, **columns)
 
@@ -53,10 +53,10 @@ def again(n, *, differ=(), behind=0.0, given=0.5, phase=None):
 
 def test_a_share_at_the_limit_is_kept_and_one_more_is_not():
     n = 100
-    kept = judge(answers(n), again(n, differ=range(2)), NO_CLAIMS, None, ["a"], BARS)
+    kept = judge(answers(n), again(n, differ=range(2)), no_claims(answers(n)), None, ["a"], BARS)
     assert kept.broken == []
     assert kept.all_windows.above_epsilon == 0
-    broken = judge(answers(n), again(n, differ=range(3)), NO_CLAIMS, None, ["a"], BARS)
+    broken = judge(answers(n), again(n, differ=range(3)), no_claims(answers(n)), None, ["a"], BARS)
     assert broken.broken == [
         "3.00% of all answers differ, more than 2.00%",
         "1 of 1 settled windows are above 2.00%, more than 5%",
@@ -65,21 +65,25 @@ def test_a_share_at_the_limit_is_kept_and_one_more_is_not():
 
 
 def test_one_bad_window_of_twenty_is_chance_and_two_are_not():
-    one = judge(answers(2000), again(2000, differ=range(10)), NO_CLAIMS, None, ["a"], BARS)
+    one = judge(
+        answers(2000), again(2000, differ=range(10)), no_claims(answers(2000)), None, ["a"], BARS
+    )
     assert one.settled.above_epsilon == 1
     assert one.broken == []
     rows = [*range(10), *range(200, 210)]
-    two = judge(answers(2000), again(2000, differ=rows), NO_CLAIMS, None, ["a"], BARS)
+    two = judge(
+        answers(2000), again(2000, differ=rows), no_claims(answers(2000)), None, ["a"], BARS
+    )
     assert two.broken == ["2 of 20 settled windows are above 2.00%, more than 5%"]
 
 
 def test_a_near_tie_at_full_depth_is_rounding_and_more_is_wrong():
     n = 100
     deep = answers(n, exit=np.full(n, 2))
-    tie = judge(deep, again(n, differ=[5], behind=5e-4), NO_CLAIMS, None, ["a"], BARS)
+    tie = judge(deep, again(n, differ=[5], behind=5e-4), no_claims(deep), None, ["a"], BARS)
     assert (tie.full_depth.n, tie.full_depth.other, tie.full_depth.wrong) == (n, 1, 0)
     assert not tie.differs.any()
-    wrong = judge(deep, again(n, differ=[5], behind=5e-3), NO_CLAIMS, None, ["a"], BARS)
+    wrong = judge(deep, again(n, differ=[5], behind=5e-3), no_claims(deep), None, ["a"], BARS)
     assert wrong.full_depth.wrong == 1
     assert wrong.differs.sum() == 1
     assert wrong.broken == ["1 of 100 answers recorded as the full network's are not"]
@@ -92,14 +96,14 @@ def test_an_audit_is_compared_by_its_full_depth_answer_and_the_given_one_counts(
     sure = np.full(n, np.nan)
     sure[7] = 0.5
     seen = answers(n, audit_label_id=audit, audit_confidence=sure)
-    found = judge(seen, again(n, differ=[7]), NO_CLAIMS, None, ["a"], BARS)
+    found = judge(seen, again(n, differ=[7]), no_claims(seen), None, ["a"], BARS)
     assert (found.full_depth.n, found.full_depth.other) == (1, 0)
     assert found.differs.sum() == 1
 
 
 def test_answers_of_another_model_are_refused():
     with pytest.raises(ConfigError, match="100 of 100 answers do not come out again"):
-        judge(answers(100), again(100, given=0.6), NO_CLAIMS, None, ["a"], BARS)
+        judge(answers(100), again(100, given=0.6), no_claims(answers(100)), None, ["a"], BARS)
 
 
 @pytest.mark.parametrize("now", [0.6, np.nan])
@@ -109,7 +113,7 @@ def test_few_answers_that_do_not_come_out_again_break_the_promise(now):
     found = judge(
         answers(100),
         dataclasses.replace(again(100), given_probability=given),
-        NO_CLAIMS,
+        no_claims(answers(100)),
         None,
         ["a"],
         BARS,
@@ -119,7 +123,14 @@ def test_few_answers_that_do_not_come_out_again_break_the_promise(now):
 
 def test_phases_stand_apart_also_when_the_same_one_comes_again():
     phase = ["clean"] * 40 + ["dark"] * 30 + ["clean"] * 30
-    found = judge(answers(100), again(100, differ=[50], phase=phase), NO_CLAIMS, None, ["a"], BARS)
+    found = judge(
+        answers(100),
+        again(100, differ=[50], phase=phase),
+        no_claims(answers(100)),
+        None,
+        ["a"],
+        BARS,
+    )
     assert [(row.name, row.begin, row.n) for row in found.phases] == [
         ("clean", 0, 40),
         ("dark", 40, 30),
@@ -155,8 +166,25 @@ def snapshot(window, estimate=0.01, upper=0.02):
     return {"kind": "snapshot", "snapshot": {"adaptation": said}}
 
 
-def batch(*frames, source=0):
-    return {"kind": "batch", "regions": [[source, frame, 0] for frame in frames]}
+def batch(*frames, source=0, version=1):
+    regions = [[source, frame, 0] for frame in frames]
+    return {"kind": "batch", "policy_version": version, "regions": regions}
+
+
+def adapter(regions, epsilon=0.02):
+    state = {"settings": {"epsilon": epsilon}, "controller": {"memory": {"regions": regions}}}
+    return {"kind": "adapter", "state": state}
+
+
+def policy(version, kind="dart", **more):
+    return {"kind": "policy", "version": version, "body": {"kind": kind}, **more}
+
+
+HOLD, RELEASE = {"kind": "hold", "words": "w"}, {"kind": "reset", "source": None, "words": "w"}
+
+
+def claims_of(records, seen, sources=("a",), always_full=(), complaints=()):
+    return read_claims(records, seen, list(sources), frozenset(always_full), complaints)
 
 
 def test_claims_speak_of_the_regions_in_the_order_in_which_they_were_answered():
@@ -171,10 +199,10 @@ def test_claims_speak_of_the_regions_in_the_order_in_which_they_were_answered():
         snapshot(1),
         {"kind": "snapshot", "snapshot": {"adaptation": {"upper": None, "window": 3}}},
     ]
-    found = read_claims(records, answers(3), always_full=frozenset({1}))
+    found = read_claims(records, answers(3), ["a", "b"], frozenset({"b"}))
     assert found.rows.tolist() == [2, 0, 1, -1]
     assert [(claim.begin, claim.end) for claim in found.claims] == [(0, 2), (3, 4)]
-    assert found.full_versions == {2}
+    assert found.early.all()
     assert found.adapted
 
 
@@ -189,7 +217,7 @@ def test_a_bound_is_compared_with_the_rate_behind_early_answers_since_its_eviden
         snapshot(50, upper=0.0),
     ]
     seen = answers(n, policy_version=version)
-    claims = read_claims(records, seen, frozenset())
+    claims = read_claims(records, seen, ["a"], frozenset())
     said = Disagreement(0.01, 0.02, 300, 0.95, n, 0, at_home=False)
     now = again(n, differ=[0, 1, 2, 210, 398, 399])
     found = judge(seen, now, claims, said, ["a"], dataclasses.replace(BARS, epsilon=0.5))
@@ -207,7 +235,165 @@ def test_a_rate_that_nobody_would_call_chance_is_not_covered():
     seen = answers(n)
     records = [{"kind": "policy", "version": 1, "body": {"kind": "dart"}}, batch(*range(n))]
     said = Disagreement(0.001, 0.01, 300, 0.95, n, 0, at_home=True)
-    claims = read_claims(records, seen, frozenset())
+    claims = read_claims(records, seen, ["a"], frozenset())
     found = judge(seen, again(n, differ=range(12)), claims, said, ["a"], BARS)
     assert found.estimate.truth == 0.03
     assert not found.estimate.covered
+
+
+def test_answers_of_a_source_that_is_always_full_are_no_early_exits():
+    seen = answers(6, source=np.array([0, 0, 1, 1, 1, 0]), policy_version=np.array([1, 2] * 3))
+    rows = {"b": {"kind": "full"}}
+    records = [policy(1, rows=rows), policy(2, rows=rows)]
+    recorded = claims_of(records, seen, "ab")
+    assert recorded.early.tolist() == [True, True, False, False, False, True]
+    configured = claims_of((), seen, "ab", always_full="b")
+    assert configured.early.tolist() == recorded.early.tolist()
+    found = judge(seen, again(6), recorded, None, ["a", "b"], BARS)
+    assert [row.full_depth for row in found.phases] == [0, 1]
+
+
+def test_a_policy_that_is_held_or_chosen_by_hand_is_steered_and_one_that_is_let_go_is_not():
+    n = 10
+    records = [
+        adapter(0),
+        policy(1),
+        batch(0),
+        HOLD,
+        batch(1),
+        policy(2, by_hand=True),  # rolled back
+        batch(2, version=2),
+        batch(3, version=1),  # had been sent before; it was frozen, too
+        RELEASE,
+        policy(3, "full", by_hand=True),
+        batch(4, version=2),  # likewise
+        batch(5, version=3),
+        policy(4),
+        batch(6, version=4),
+        HOLD,
+        batch(7, version=3),  # sent before anyone held anything
+        batch(8, version=4),
+        RELEASE,  # which changes nothing here
+        batch(9, version=4),
+    ]
+    claims = claims_of(records, answers(n))
+    assert np.flatnonzero(claims.by_hand).tolist() == [1, 2, 3, 4, 8]
+    # While it is held, answers of other policies are not learned from.
+    assert claims.rows.tolist() == [0, 1, 2, 4, 5, 6, 8, 9]
+
+
+def test_a_segment_that_begins_while_a_policy_is_held_goes_on_so():
+    records = [
+        *(adapter(0), policy(1), batch(0), HOLD, batch(1)),
+        *(adapter(1), HOLD, policy(1, by_hand=True), batch(2), snapshot(2)),
+        *(RELEASE, policy(2, "full", by_hand=True), batch(3, version=2), snapshot(1)),
+    ]
+    claims = claims_of(records, answers(4))
+    assert np.flatnonzero(claims.by_hand).tolist() == [1, 2]
+    assert [(claim.begin, claim.end) for claim in claims.claims] == [(1, 3), (3, 4)]
+
+
+def test_the_promise_is_not_about_answers_that_were_late_or_steered_by_hand():
+    n = 300
+    late = np.zeros(n, np.int64)
+    late[:10] = 1
+    seen = answers(n, late=late)
+    records = [adapter(0), policy(1), batch(*range(100)), HOLD, batch(*range(100, 200))]
+    records += [RELEASE, policy(2, "full", by_hand=True), batch(*range(200, 300), version=2)]
+    claims = claims_of(records, seen)
+    found = judge(seen, again(n, differ=[*range(10), *range(100, 200)]), claims, None, ["a"], BARS)
+    assert found.judged.sum() == n - 10 - 100
+    assert found.differs[found.judged].sum() == 0
+    assert found.broken == []
+    assert found.all_windows.n == 1
+    (row,) = found.phases
+    assert (row.n, row.late, row.by_hand, row.disagreement) == (n, 10, 100, 0)
+    without = judge(
+        answers(n), again(n, differ=range(10)), no_claims(answers(n)), None, ["a"], BARS
+    )
+    assert without.broken
+
+
+def test_where_everything_was_steered_by_hand_nothing_is_measured():
+    records = [adapter(0), HOLD, policy(1, by_hand=True), batch(*range(200))]
+    seen = answers(200)
+    found = judge(seen, again(200, differ=range(200)), claims_of(records, seen), None, ["a"], BARS)
+    assert found.broken == []
+    assert found.phases[0].disagreement is None
+    assert found.all_windows.n == 0
+
+
+def test_limits_are_all_that_were_in_force():
+    retune = {"kind": "retune", "settings": {"epsilon": 0.05}, "words": "w"}
+    records = [adapter(0), batch(0), retune, batch(1), adapter(1, epsilon=0.05), snapshot(1)]
+    claims = claims_of(records, answers(2))
+    assert claims.limits == [0.02, 0.05]
+    # Another controller, which counts from its own beginning.
+    assert [(claim.begin, claim.end) for claim in claims.claims] == [(1, 2)]
+
+
+def test_a_late_answer_is_no_evidence_against_a_bound():
+    n = 400
+    late = np.zeros(n, np.int64)
+    late[:200] = 1
+    seen = answers(n, late=late)
+    claims = claims_of([policy(1), batch(*range(n)), snapshot(n)], seen)
+    said = Disagreement(0.0, 0.01, 300, 0.95, n, 0, at_home=True)
+    found = judge(seen, again(n, differ=range(200)), claims, said, ["a"], BARS)
+    assert (found.estimate.regions, found.estimate.truth) == (200, 0)
+    assert (found.snapshots.n, found.snapshots.covered) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "hole",
+    [
+        [{"kind": "gap", "records": 7}, adapter(110)],
+        [adapter(150)],  # a segment between is gone
+        [adapter(60)],  # a run that was resumed from an older state
+        [adapter(None)],
+    ],
+    ids=["gap", "segment", "resumed", "unknown"],
+)
+def test_a_claim_about_regions_that_the_recording_lacks_is_counted_and_not_judged(hole):
+    records = [
+        *(adapter(0), policy(1), batch(*range(100)), snapshot(100)),
+        *(*hole, batch(*range(100, 300)), snapshot(300), snapshot(201), snapshot(200)),
+    ]
+    seen = answers(300)
+    claims = claims_of(records, seen)
+    assert [(claim.begin, claim.end) for claim in claims.claims] == [(0, 100), (100, 300)]
+    assert claims.unplaced == 2
+    said = Disagreement(0.0, 0.01, 300, 0.95, 250, 0, at_home=True)
+    found = judge(seen, again(300), claims, said, ["a"], BARS)
+    assert (found.snapshots.n, found.snapshots.unplaced) == (2, 2)
+    assert not found.estimate.placed
+    assert found.estimate.truth is None
+
+
+def test_a_segment_that_follows_without_a_hole_is_none():
+    records = [adapter(0), policy(1), batch(*range(100)), adapter(100), batch(100), snapshot(101)]
+    assert len(claims_of(records, answers(101)).claims) == 1
+
+
+def test_damage_between_two_records_is_a_hole():
+    complaints = []
+
+    def records():
+        yield from (policy(1), batch(*range(100)))
+        complaints.append("damaged")
+        yield from (batch(*range(100, 200)), snapshot(150), snapshot(100))
+        complaints.append("damaged at its end, too")
+
+    claims = claims_of(records(), answers(200), complaints=complaints)
+    assert [(claim.begin, claim.end) for claim in claims.claims] == [(100, 200)]
+    assert claims.unplaced == 1
+    assert claims.place(1) is None
+
+
+def test_a_lower_bound_is_the_upper_bound_of_those_that_agree_turned_round():
+    from dart_stream.metrics import clopper_pearson_upper
+    from pipeline.verify.judge import _at_least
+
+    for differ, regions in ((0, 100), (1, 100), (7, 250), (250, 250)):
+        turned = 1 - clopper_pearson_upper(regions - differ, regions, 0.95)
+        assert _at_least(differ, regions, 0.95) == pytest.approx(turned, abs=1e-9)
