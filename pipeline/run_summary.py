@@ -1,9 +1,11 @@
 """The schema of `summary.json`, for readers of the file, tests and `dart-stream schema`."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
+from pipeline.messages import Count, Share
 from pipeline.results import LinkFigures
 
 
@@ -56,14 +58,14 @@ class Disagreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     calibration pictures count among them.
     """
 
-    estimate: float | None
-    upper: float | None
+    estimate: Share | None
+    upper: Share | None
     """Bound at `confidence`."""
-    audits: int
-    confidence: float
-    window: int
+    audits: Count
+    confidence: Annotated[float, Meta(gt=0, lt=1)]
+    window: Count
     """Regions since the evidence began."""
-    valid_since: int
+    valid_since: Count
     """Region at which it began, counted over all sources."""
     at_home: bool
     """Calibration pictures count as audits."""

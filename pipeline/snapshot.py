@@ -1,8 +1,9 @@
 """The state of a run at one moment, whole: what the monitor draws and the recording keeps."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from pipeline.finite import require_finite
 
@@ -10,6 +11,7 @@ MAX_CLASS_NAMES: Final = 100
 """Names that travel with every snapshot."""
 MAX_EXITS: Final = 255
 DIFFICULTY_BINS: Final = 10
+_Logit = Annotated[float, Meta(ge=-1e15, le=1e15)]
 
 
 class Snap(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +83,7 @@ class PolicySnap(Snap, frozen=True, kw_only=True):
     version: int
     kind: str
     thresholds: list[float | None]
-    coefficients: list[list[float]] = []
+    coefficients: list[list[_Logit]] = []
     """Per class and early exit, in logits; positive asks for more confidence. Empty means 0."""
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import json
 import math
 import sys
 import time
@@ -15,6 +14,7 @@ from rich.console import Console
 from pipeline.cli.replay_keys import LeftReplay, ReplayKeys
 from pipeline.errors import ConfigError
 from pipeline.recording import RecordedRun
+from pipeline.run_figures import read_figures
 from pipeline.snapshot import Snapshot
 from pipeline.supervisor.recording import SUMMARY
 from pipeline.ui.keyboard import keyboard_if_any
@@ -102,10 +102,11 @@ def _words(snapshot: Snapshot, run: Path, speed: float) -> list[str]:
 
 def _print_summary(run: Path, console: Console) -> None:
     try:
-        summary = json.loads((run / SUMMARY).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        console.print(f"no {SUMMARY}: the run was killed, or is still going on")
+        summary = read_figures(run / SUMMARY)
     except ValueError as error:
         console.print(f"{SUMMARY} cannot be read: {error}", markup=False)
+        return
+    if summary is None:
+        console.print(f"no {SUMMARY}: the run was killed, or is still going on")
     else:
         console.print(summary_table(summary))

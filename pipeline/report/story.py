@@ -1,6 +1,5 @@
 """What a recording tells of a run, gathered in one pass."""
 
-import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pipeline.errors import ConfigError
 from pipeline.recording import RecordedRun
 from pipeline.recording.reader import Record, to_snapshot
 from pipeline.report.course import Course
+from pipeline.run_figures import read_figures
 from pipeline.snapshot import Snapshot
 
 _MOST_ALARMS: Final = 500
@@ -43,7 +43,8 @@ class Story:
         folder: of the run.
         course: figures over time.
         last: the last snapshot.
-        summary: `summary.json`; None if the run was killed or still goes on.
+        summary: `summary.json`; None if the run was killed or still goes on, empty if it cannot be
+            read.
         config: `config.resolved.yaml` as it is written; None if it is gone.
         alarms: the last ones, in order.
         num_alarms: of the whole recording.
@@ -51,6 +52,7 @@ class Story:
         num_policies: of the whole recording.
         about: host and versions, as the recording has them; empty in older ones.
         lost_records: that a full disk cost.
+        refused: snapshots of another version or model.
         complaints: what of the recording could not be read, a line each.
     """
 
@@ -65,7 +67,9 @@ class Story:
     num_policies: int = 0
     about: Record = field(default_factory=dict)
     lost_records: int = 0
+    refused: int = 0
     complaints: list[str] = field(default_factory=list)
+    _num_classes: int | None = None
 
     def take(self, record: Record) -> None:
         """Take the next record."""
@@ -80,7 +84,8 @@ class Story:
                 self.lost_records += int(record["records"])
 
     def _take_snapshot(self, snapshot: Snapshot | None) -> None:
-        if snapshot is None:
+        if snapshot is None or not self._is_alike(snapshot):
+            self.refused += 1
             return
         known = 0 if self.last is None else self.last.num_alarms
         if snapshot.num_alarms < known:
@@ -91,6 +96,15 @@ class Story:
             self.alarms.append(AlarmNote(snapshot.time_s, words))
         self.course.add(snapshot)
         self.last = snapshot
+
+    def _is_alike(self, snapshot: Snapshot) -> bool:
+        """As many exits and classes as those before: figures over time are of one model."""
+        if self.last is not None and snapshot.num_exits != self.last.num_exits:
+            return False
+        if snapshot.policy.coefficients:
+            self._num_classes = self._num_classes or len(snapshot.policy.coefficients)
+            return len(snapshot.policy.coefficients) == self._num_classes
+        return True
 
     def _take_policy(self, record: Record) -> None:
         """Each segment begins with the policy in force, which is no news."""
@@ -122,13 +136,15 @@ def gather(
         why = "; ".join(run.complaints) or "it ended before the first was taken"
         raise ConfigError(f"{folder}: expected snapshots of a run, found none: {why}")
     story.complaints = list(run.complaints)
+    if story.refused:
+        story.complaints.append(f"{story.refused} snapshots are of another version or model")
     summary, config = (folder / name for name in files)
     story.config = _text(config)
-    figures = _text(summary)
     try:
-        story.summary = None if figures is None else json.loads(figures)
+        story.summary = read_figures(summary)
     except ValueError as error:
-        story.complaints.append(f"{summary}: {error}")
+        story.summary = {}
+        story.complaints.append(str(error))
     return story
 
 

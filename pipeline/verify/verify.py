@@ -60,7 +60,7 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
     subject = Subject.load(config.model.name, asked.device, precision, asked.threads)
     again = ask_again(run, subject, on_done)
     macs = subject.info.macs
-    claims, complaints = _claims(run)
+    claims, complaints = claims_of(run)
     limits = sorted({config.policy.max_disagreement, *claims.limits})
     bars = Bars(
         epsilon=limits[-1],
@@ -117,8 +117,8 @@ def _precision_of(run: RunFiles) -> Precision:
     return run.config.model.precision
 
 
-def _claims(run: RunFiles) -> tuple[Claims, list[str]]:
-    """What the recording says, and what of it cannot be read."""
+def claims_of(run: RunFiles) -> tuple[Claims, list[str]]:
+    """What a run's recording says, and what of it cannot be read, a line each."""
     if not segment_paths(run.folder):
         return no_claims(run.answers), [
             f"{run.folder}: there is no {TELEMETRY}, which says what audits claimed and who decided"

@@ -10,6 +10,7 @@ from fuzzing.file_targets import (
     model_targets,
     recording_targets,
     results_targets,
+    run_targets,
 )
 from fuzzing.files import fuzz_file
 from shifting_table import shifting_table
@@ -82,6 +83,17 @@ def test_damaged_results_are_refused(in_threads, clip, tmp_path):
     (folder / "summary.json").write_text("{}")
     results = (run.out / "results.jsonl").read_bytes()
     check(results_targets(results, folder, plan, lambda: Hub(plan.hub_plan())))
+
+
+def test_a_damaged_run_is_refused_or_reported_and_verified_as_far_as_it_goes(
+    in_threads, adaptive_model, tmp_path
+):
+    run = in_threads(
+        {"cam": "synthetic://?frames=200&width=32&height=32"}, f"model.name={adaptive_model}"
+    )
+    targets = run_targets(run.out, tmp_path / "damaged")
+    assert len(targets) == 7
+    check(targets)
 
 
 @pytest.mark.parametrize(

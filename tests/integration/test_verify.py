@@ -315,6 +315,33 @@ def test_a_damaged_line_is_named(in_threads, clip, verify, tmp_path):
     assert "results.jsonl, line 5: expected an answer of this version" in said
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((b'"difficulty"', b'"diff\xff\xfeculty"'), "line 1: expected an answer of this version"),
+        ((b'"exit":', b'"exit":-'), "is none"),
+        ((b'"label_id":', b'"label_id":-1'), "label_id -1"),
+        ((b'"frame":', b'"frame":99999999999'), "frame 99999999999"),
+        ((b'"confidence":0', b'"confidence":7'), "confidence 7"),
+        ((b'"macs":', b'"macs":-1'), "macs -1"),
+        ((b'"schema"', b"[" * 100_000), "line 1: expected an answer of this version"),
+        ((b'"schema"', b" " * 2_000_000 + b'"schema"'), "expected lines of at most 1048576 bytes"),
+    ],
+    ids=["utf-8", "exit", "label", "frame", "confidence", "macs", "deep", "long"],
+)
+def test_a_line_that_no_run_writes_is_refused(in_threads, clip, verify, change, words):
+    old, new = change
+    run = in_threads({"a": clip}, "policy.mode=fixed", "policy.thresholds=[0.99, 0.99]")
+    path = run.out / "results.jsonl"
+    body = path.read_bytes()
+    assert old in body
+    path.write_bytes(body.replace(old, new, 1))
+    status, found, said = verify()
+    assert (status, found) == (2, None)
+    assert words in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
 def test_a_region_that_stands_there_twice_is_refused(in_threads, clip, verify, tmp_path):
     in_threads({"a": clip})
     edit(tmp_path / "out", lambda lines: lines.insert(1, lines[0]))

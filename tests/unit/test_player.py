@@ -137,6 +137,16 @@ def test_without_a_terminal_it_prints_a_line_every_five_seconds_and_the_last(run
     assert told.err == ""
 
 
+@pytest.mark.parametrize(
+    "summary", ["[]", "{", '{"sources": {"a": 3}}', '{"exits": ["x"]}', "\xff"]
+)
+def test_a_summary_that_is_none_is_said_at_the_end(run, capsys, summary):
+    folder = run(2)
+    (folder / "summary.json").write_text(summary, encoding="latin-1")
+    assert main(["replay", str(folder), "--speed", "100"]) == 0
+    assert "summary.json cannot be read: " in capsys.readouterr().out
+
+
 def test_the_end_is_the_summary_of_the_run(run, capsys):
     folder = run(2)
     (folder / "summary.json").write_text(json.dumps({"regions": 4_321}))

@@ -145,6 +145,37 @@ def test_garbage_ends_a_segment_in_words(tmp_path, begin, garbage):
     assert f"{TELEMETRY}: damaged behind byte 1,0" in words
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"kind": "policy", "version": 1},
+        {"kind": "policy", "version": "1", "body": {"kind": "full"}},
+        {"kind": "policy", "version": 1, "body": {"kind": "dart", "coefficients": [["x"]]}},
+        {"kind": "policy", "version": 1, "body": {"kind": "always-full", "policy": 3}},
+        {"kind": "gap"},
+        {"kind": "gap", "records": -1},
+        {"kind": "batch", "worker": "w", "policy_version": 1, "regions": [[0, 1]]},
+        {"kind": "batch", "worker": "w", "policy_version": 1, "regions": [[-1, 1, 0]]},
+        {"kind": "segment", "host": "here"},
+        {"kind": "retune", "settings": {"epsilon": float("nan")}},
+        {"kind": "adapter", "state": {"settings": {"epsilon": "2 %"}}},
+        {"kind": "n", "time_s": float("inf")},
+        {"kind": "n", "time_s": 1e300},
+    ],
+    ids=str,
+)
+def test_a_record_that_lacks_what_its_kind_has_is_damage(tmp_path, begin, odd):
+    recording = begin()
+    recording.note(odd)
+    recording.note({**RECORD, "number": 0})
+    recording.close()
+    found = read(tmp_path)
+    assert [record["kind"] for record in found.records] == ["head"]
+    (words,) = found.complaints
+    assert "what follows is no record: " in words
+    assert "\n" not in words
+
+
 def test_half_a_record_at_the_end_is_told_from_damage(tmp_path, begin):
     recording = begin()
     recording.note({**RECORD, "number": 0})

@@ -285,6 +285,38 @@ def test_a_damaged_recording_gets_a_report_up_to_the_damage(report, tmp_path):
     assert "damaged behind byte" in out.read_text()
 
 
+def test_snapshots_of_another_model_or_version_are_left_out_and_counted(report):
+    like = full_run(1)
+    others = [
+        snapshot(
+            2,
+            num_exits=3,
+            exits=[0, 0, 1.0],
+            recent_exits=[0, 0, 1.0],
+            policy=PolicySnap(version=1, kind="full", thresholds=[]),
+        ),
+        msgspec.structs.replace(
+            full_run(3),
+            policy=PolicySnap(version=1, kind="dart", thresholds=[0.6], coefficients=[[1.0]]),
+        ),
+    ]
+    page = report(like, *others, full_run(4))
+    assert page.status == 0
+    assert "2 snapshots are of another version or model" in page.told.err
+
+
+@pytest.mark.parametrize(
+    "summary",
+    [[], 3, {"sources": 7}, {"sources": {"<gate>": 5}}, {"fps": "x"}, {"host": [1]}],
+    ids=str,
+)
+def test_a_summary_that_is_none_is_said_and_the_rest_is_reported(report, summary):
+    page = report(*map(full_run, range(3)), summary=summary)
+    assert page.status == 0
+    assert "summary.json: expected the figures of a run: " in page.told.err
+    assert "There is no summary.json" not in page.words
+
+
 def test_a_single_snapshot_is_enough(report):
     assert "3 frames" in report(snapshot(1)).words
 

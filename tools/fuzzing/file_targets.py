@@ -1,11 +1,14 @@
 """Every file that the product reads and somebody else may have damaged."""
 
+import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from rich.console import Console
 
 from dart_stream.exit_table_file import read_exit_table
 from dart_stream.model_calibration import CALIBRATION, read_calibration
@@ -21,15 +24,22 @@ from fuzzing.files import (
 )
 from pipeline.config import PolicyConfig
 from pipeline.config_file import load_config
-from pipeline.recording import TELEMETRY, Recording
+from pipeline.recording import TELEMETRY, RecordedRun, Recording
 from pipeline.recording.reader import read_segment
+from pipeline.report import gather, run_page
 from pipeline.sinks.jsonl import JsonlSink
 from pipeline.stages.hub import Adapter, Hub
 from pipeline.supervisor.adaptation_snap import adaptation_snap
 from pipeline.supervisor.adapter_keeper import STATE, read_state_file
 from pipeline.supervisor.plan import RunPlan, build_policy
 from pipeline.supervisor.recomputed import recompute
+from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.resume import apply_progress, nothing_left
+from pipeline.ui.lines import summary_table
+from pipeline.verify.full_depth import Again
+from pipeline.verify.judge import Bars, judge
+from pipeline.verify.run_files import read_run
+from pipeline.verify.verify import claims_of
 
 CONFIGURATION = b"""
 sources:
@@ -144,6 +154,57 @@ def results_targets(
         FileTarget("--resume", (results,), path, resume, odd_lines),
         FileTarget("sink jsonl", (results,), path, open_sink, odd_lines),
     ]
+
+
+def run_targets(out: Path, folder: Path) -> list[FileTarget]:
+    """A finished run as `report` and `verify` read it; what the model says again is left out.
+
+    Args:
+        out: of a run.
+        folder: for damaged ones; made.
+    """
+    shutil.copytree(out, folder)
+    forms = {
+        TELEMETRY: odd_msgpack,
+        SUMMARY: odd_json,
+        RESOLVED: odd_yaml,
+        "results.jsonl": odd_lines,
+    }
+    reads = {"report": lambda: _report(folder), "verify": lambda: _verify(folder)}
+    return [
+        FileTarget(
+            f"{command}, {name}", ((out / name).read_bytes(),), folder / name, read, forms[name]
+        )
+        for command, read in reads.items()
+        for name in forms
+        if command == "verify" or name != "results.jsonl"  # which a report does not need
+    ]
+
+
+def _report(folder: Path) -> None:
+    files = (SUMMARY, RESOLVED)
+    story = gather(RecordedRun(folder), folder, files=files, on_bytes=lambda _: None)
+    run_page(story).encode()
+    Console(file=io.StringIO()).print(summary_table(story.summary or {}))  # as `replay` does
+
+
+def _verify(folder: Path) -> None:
+    """As if every answer came out again and half of them were not the full network's."""
+    run = read_run(folder)
+    claims, _ = claims_of(run)
+    answers = run.answers
+    n = len(answers)
+    again = Again(
+        full_label_id=answers.label_id + np.arange(n) % 2,
+        given_probability=answers.confidence,
+        deep_probability=answers.at_full_depth(2)[1],
+        deep_behind=np.full(n, 0.5),
+        ordinal=np.arange(n),
+        phase=np.full(n, "", object),
+    )
+    said = None if run.summary is None else run.summary.disagreement
+    bars = Bars(epsilon=0.02, window=10, rounding=1e-3, full_macs=100, last_exit=2)
+    judge(answers, again, claims, said, list(run.config.sources), bars)
 
 
 def _of(folder: Path, name: str, odd: Any, read: Callable[[], Any]) -> FileTarget:

@@ -14,6 +14,7 @@ from fuzzing.file_targets import (
     model_targets,
     recording_targets,
     results_targets,
+    run_targets,
 )
 from fuzzing.files import FileTarget
 from fuzzing.report import Report
@@ -25,7 +26,7 @@ from pipeline.snapshot import Snapshot
 from pipeline.stages.hub import Hub
 from pipeline.supervisor import Outcome, RunPlan, Supervisor, plan_run
 from pipeline.supervisor.adapter_keeper import STATE
-from pipeline.supervisor.recording import TELEMETRY, prepare_out, write_resolved
+from pipeline.supervisor.recording import TELEMETRY, prepare_out, write_resolved, write_summary
 
 FRAMES = 250
 _DEADLINE_S = 20
@@ -55,7 +56,9 @@ def run(plan: dict[str, Any], out: Path, **options: Any) -> tuple[RunPlan, Outco
     prepare_out(out)
     write_resolved(out, loaded.plain)
     ready = plan_run(loaded.config)
-    return ready, Supervisor(ready, out, **options).run()
+    outcome = Supervisor(ready, out, **options).run()
+    write_summary(out, outcome.summary)
+    return ready, outcome
 
 
 def record_conversation(model: str, clip: str, folder: Path) -> dict[str, list[bytes]]:
@@ -106,6 +109,7 @@ def recorded_run(model: str, clip: str, folder: Path) -> Iterable[FileTarget]:
     (damaged / "summary.json").write_text("{}")
     results = (out / "results.jsonl").read_bytes()
     yield from results_targets(results, damaged, plan, lambda: Hub(plan.hub_plan()))
+    yield from run_targets(out, folder / "finished")
 
 
 def socket_reports(model: str, clip: str, folder: Path, seed: int, count: int) -> Iterable[Report]:

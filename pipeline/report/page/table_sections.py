@@ -35,7 +35,7 @@ def alarms_section(story: Story) -> str:
 def sources_section(story: Story) -> str:
     """One row a source; each ledger balances."""
     assert story.last is not None, "gather refuses a recording without snapshots"
-    summaries: Mapping[str, Any] = (story.summary or {}).get("sources", {})
+    summaries: Mapping[str, Any] = (story.summary or {}).get("sources") or {}
     columns: list[Column[SourceSnap]] = [
         Column(
             "source", lambda row: f"{text(row.name)}<small>{text(row.uri)}</small>", kind="words"
