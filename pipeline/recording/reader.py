@@ -1,6 +1,6 @@
 """From the files of a recording to its records, as far as they can be read."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.errors import ConfigError, UserError
 from pipeline.recording.record_check import check_record
+from pipeline.recording.segment_walk import OpenSegment, SegmentWalk
 from pipeline.recording.segments import TELEMETRY, segment_paths
 from pipeline.snapshot import Snapshot, require_sound
 
@@ -21,6 +22,7 @@ _MAX_RECORD_BYTES: Final = 80 << 20
 
 _MAX_ITEMS: Final = 1 << 20
 """Of one list or map."""
+_NOTHING_MORE: Final = 1 << 62
 
 
 class DamagedError(UserError):
@@ -38,6 +40,7 @@ class RecordedRun:
         folder: Of the run, which may still be going on.
 
     Attributes:
+        paths: Of its segments, as they were found.
         complaints: What could not be read, a line each; grows while records are taken.
         bytes_read: So far, for progress.
 
@@ -46,6 +49,7 @@ class RecordedRun:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self.paths = segment_paths(folder)
         if not self.paths:
             raise ConfigError(
@@ -53,6 +57,7 @@ class RecordedRun:
                 "`run --out` names such a folder"
             )
         self.complaints: list[str] = []
+        self._cut: str | None = None
         self.bytes_read = 0
 
     @property
@@ -62,16 +67,40 @@ class RecordedRun:
 
     def records(self) -> Iterator[Record]:
         """Yield every record in order; behind damage, what follows is the next segment."""
-        for path in self.paths:
-            before = self.bytes_read
+        walk, is_over = SegmentWalk(self._folder), False
+        while not is_over:
             try:
-                for record, end in _records(path):
+                is_over = yield from self._next_segment(walk)
+            except OSError as error:
+                self.complaints.append(f"{error.filename}: {error.strerror}")
+
+    def _next_segment(self, walk: SegmentWalk) -> Generator[Record, None, bool]:
+        """Yield its records; returns whether there is none."""
+        segment = walk.next()
+        if segment is None or segment.end == 0:
+            self._say_cut()
+        if segment is None:
+            return True
+        self._cut = None
+        self.complaints += [f"{path}: is not there any more" for path in walk.missing]
+        before = self.bytes_read - segment.end
+        try:
+            with segment.stream:
+                for record, end in _records(segment):
+                    segment.end = end
                     self.bytes_read = before + end
                     yield record
-            except DamagedError as error:
-                self.complaints.append(str(error))
-            except FileNotFoundError:
-                self.complaints.append(f"{path}: was removed meanwhile, to make room")
+        except CutError as error:
+            self._cut = str(error)  # unless the rest is being written
+        except DamagedError as error:
+            self.complaints.append(str(error))
+            segment.end = _NOTHING_MORE
+        return False
+
+    def _say_cut(self) -> None:
+        if self._cut is not None:
+            self.complaints.append(self._cut)
+        self._cut = None
 
     def snapshots(self) -> Iterator[Snapshot]:
         """Yield the states of the run in order; the log, a file of its own, is not in them."""
@@ -92,8 +121,9 @@ def read_segment(path: Path) -> Iterator[Record]:
     Raises:
         DamagedError: It cannot be read any further.
     """
-    for record, _ in _records(path):
-        yield record
+    with path.open("rb") as stream:
+        for record, _ in _records(OpenSegment(path, stream, 0)):
+            yield record
 
 
 def whole_bytes(path: Path) -> int:
@@ -103,11 +133,12 @@ def whole_bytes(path: Path) -> int:
         DamagedError: It is damaged before its end.
     """
     end = 0
-    try:
-        for _, behind in _records(path):
-            end = behind
-    except CutError:
-        return end
+    with path.open("rb") as stream:
+        try:
+            for _, behind in _records(OpenSegment(path, stream, 0)):
+                end = behind
+        except CutError:
+            return end
     return end
 
 
@@ -124,24 +155,23 @@ def to_snapshot(record: Record) -> Snapshot | None:
     return snapshot
 
 
-def _records(path: Path) -> Iterator[tuple[Record, int]]:
-    """Records, and the byte behind each."""
-    end = 0
-    with path.open("rb") as stream:
-        unpacker = msgpack.Unpacker(
-            stream,
-            raw=False,
-            max_buffer_size=_MAX_RECORD_BYTES,
-            max_array_len=_MAX_ITEMS,
-            max_map_len=_MAX_ITEMS,
-        )
-        try:
-            for record in unpacker:
-                check_record(record)
-                end = unpacker.tell()
-                yield record, end
-        except (ValueError, TypeError, msgpack.UnpackException) as error:
-            raise DamagedError(f"{path}: damaged behind byte {end:,}: {error}") from error
-        left = stream.tell() - end
+def _records(segment: OpenSegment) -> Iterator[tuple[Record, int]]:
+    """Records from where the stream stands, and the byte behind each."""
+    begin = end = segment.end
+    unpacker = msgpack.Unpacker(
+        segment.stream,
+        raw=False,
+        max_buffer_size=_MAX_RECORD_BYTES,
+        max_array_len=_MAX_ITEMS,
+        max_map_len=_MAX_ITEMS,
+    )
+    try:
+        for record in unpacker:
+            check_record(record)
+            end = begin + unpacker.tell()
+            yield record, end
+    except (ValueError, TypeError, msgpack.UnpackException) as error:
+        raise DamagedError(f"{segment.path}: damaged behind byte {end:,}: {error}") from error
+    left = segment.stream.tell() - end
     if left:
-        raise CutError(f"{path}: the last {left:,} bytes are no whole record")
+        raise CutError(f"{segment.path}: the last {left:,} bytes are no whole record")

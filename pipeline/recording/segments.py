@@ -10,13 +10,30 @@ _OLDER: Final = re.compile(r"telemetry\.(\d{6,})\.mpk")
 
 def segment_paths(folder: Path) -> list[Path]:
     """Every segment that is there, oldest first."""
+    return list(numbered_segments(folder).values())
+
+
+def numbered_segments(folder: Path) -> dict[int, Path]:
+    """Every segment that is there by its number, rising; the one that grows has none to its name.
+
+    A number stays when its segment is set aside.
+    """
+    older = _older(folder)
+    found = {_number(path): path for path in older}
     current = folder / TELEMETRY
-    return [*_older(folder), *([current] if current.exists() else [])]
+    if current.exists():
+        found[max(found, default=0) + 1] = current
+    return found
+
+
+def path_of(folder: Path, number: int) -> Path:
+    """Of a segment that is set aside."""
+    return folder / f"telemetry.{number:06}.mpk"
 
 
 def set_aside(folder: Path) -> Path:
     """Give the segment that grows a number, so that a new one can begin; returns its new path."""
-    path = folder / f"telemetry.{next_number(folder):06}.mpk"
+    path = path_of(folder, next_number(folder))
     (folder / TELEMETRY).rename(path)
     return path
 

@@ -9,6 +9,7 @@ from sample_snapshot import sample_snapshot
 
 from pipeline.errors import ConfigError
 from pipeline.recording import TELEMETRY, RecordedRun, Recording
+from pipeline.recording.segment_walk import SegmentWalk
 from pipeline.recording.writer import RETRY_S, SEGMENTS
 
 RECORD = {"kind": "n", "bytes": bytes(1_000)}
@@ -109,6 +110,86 @@ def test_a_long_head_does_not_fill_the_recording_with_heads(tmp_path):
     kept = numbers(tmp_path)
     assert kept[-1] == 299
     assert len(kept) >= 60
+
+
+def test_segments_that_are_begun_while_one_is_read_are_read_too_and_none_twice(tmp_path, begin):
+    """A new segment begins between two records, at every record in turn."""
+    for moment in range(12):
+        folder = tmp_path / str(moment)
+        folder.mkdir()
+        recording = Recording(folder, head=list, max_bytes=40_000)
+        noted = iter(range(1_000))
+
+        def note(count, recording=recording, noted=noted):
+            for _ in range(count):
+                recording.note({**RECORD, "number": next(noted)})
+                recording.settle(0.0)
+
+        note(8)
+        run, found = RecordedRun(folder), []
+        for number, record in enumerate(run.records()):
+            found.append(record["number"])
+            if number == moment:
+                note(9)
+        recording.close()
+        assert found == list(range(len(found)))
+        assert len(found) >= (17 if moment < 8 else 8)
+        assert run.complaints == []
+
+
+def test_what_is_written_to_a_segment_behind_its_reader_is_read_once_it_is_set_aside(
+    tmp_path, begin, monkeypatch
+):
+    recording = begin()
+    for number in range(3):
+        recording.note({**RECORD, "number": number})
+    recording.close()
+    path = tmp_path / TELEMETRY
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-300])
+    look, looks = SegmentWalk.next, []
+
+    def look_later(walk):
+        looks.append(walk)
+        if len(looks) == 2:  # the reader is at the end of the first
+            with path.open("ab") as stream:
+                stream.write(whole[-300:])
+            path.rename(tmp_path / "telemetry.000001.mpk")
+            path.write_bytes(whole[:-1])
+        return look(walk)
+
+    monkeypatch.setattr(SegmentWalk, "next", look_later)
+    run = RecordedRun(tmp_path)
+    assert [record["number"] for record in run.records()] == [0, 0, 1, 2, 0, 0, 1]
+    assert run.complaints == [f"{path}: the last 1,040 bytes are no whole record"]
+    assert run.bytes_read == 2 * len(whole) - 1_041
+
+
+def test_segments_that_are_missing_between_others_are_named(tmp_path, begin):
+    recording = begin(80_000)
+    for number in range(400):
+        recording.note({**RECORD, "number": number})
+        recording.settle(0.0)
+    recording.close()
+    run = RecordedRun(tmp_path)
+    gone = run.paths[1], run.paths[3]
+    gone[0].unlink()
+    records = run.records()
+    next(records)
+    gone[1].unlink()
+    kept = [record["number"] for record in records if record["kind"] == "n"]
+    assert kept[-1] == 399
+    assert run.complaints == [f"{path}: is not there any more" for path in gone]
+
+
+def test_a_segment_that_cannot_be_opened_is_said_and_the_others_are_read(tmp_path, begin):
+    recording = begin()
+    recording.note({**RECORD, "number": 0})
+    recording.close()
+    (tmp_path / "telemetry.000001.mpk").symlink_to(tmp_path / "nothing")
+    found = read(tmp_path)
+    assert [record["kind"] for record in found.records] == ["head", "n"]
+    assert found.complaints == [f"{tmp_path}/telemetry.000001.mpk: No such file or directory"]
 
 
 def test_a_segment_that_is_damaged_is_set_aside_and_a_new_one_begins(tmp_path, begin):
