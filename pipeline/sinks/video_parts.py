@@ -66,12 +66,20 @@ class VideoParts:
         return self._path(1 + max([self._account.removed_parts, *self._found()]))
 
     def cut_off(self, path: Path) -> int:
-        """Mend a part that could not be finished; returns how many frames it holds."""
+        """Mend a part that could not be finished; returns how many frames it holds.
+
+        It is taken into account; there is no room to write that down now.
+        """
         from pipeline.sinks.video_file import kept_frames, mend
 
+        number = self._number_of(path)
+        if number is None:
+            return 0  # a person removed it to make room
         mend(path)
         frames = kept_frames(path)
-        if not frames:
+        if frames:
+            self._account.frames[str(number)] = frames
+        else:
             path.unlink()
         return frames
 
@@ -81,9 +89,9 @@ class VideoParts:
         Raises:
             OSError: There is no room to write that down.
         """
-        found = {part: number for number, part in self._found().items()}
-        if path in found:
-            self._account.frames[str(found[path])] = frames
+        number = self._number_of(path)
+        if number is not None:
+            self._account.frames[str(number)] = frames
         if self._max_bytes is not None:
             self._remove_oldest(self._max_bytes - self.part_bytes)
             self._write()
@@ -91,12 +99,12 @@ class VideoParts:
     def _remove_oldest(self, max_bytes: float) -> None:
         """Room is made first: to write it down may need some."""
         found = self._found()
-        sizes = {number: path.stat().st_size for number, path in found.items()}
+        sizes = {number: _size_of(path) for number, path in found.items()}
         total = sum(sizes.values())
         for number in list(sizes)[:-1]:
             if total <= max_bytes:
                 return
-            found[number].unlink()
+            found[number].unlink(missing_ok=True)
             total -= sizes[number]
             self._account.removed_frames += self._account.frames.pop(str(number), 0)
             self._account.removed_parts = number
@@ -109,6 +117,10 @@ class VideoParts:
             if match is not None:
                 found[int(match[1] or 1)] = path
         return dict(sorted(found.items()))
+
+    def _number_of(self, path: Path) -> int | None:
+        """Of a part; None if it is gone."""
+        return next((number for number, part in self._found().items() if part == path), None)
 
     def _path(self, number: int) -> Path:
         name = self._first
@@ -123,3 +135,11 @@ class VideoParts:
         partial = self._note.with_name(f"{self._note.name}.partial")
         partial.write_bytes(msgspec.json.encode(self._account))
         partial.replace(self._note)
+
+
+def _size_of(path: Path) -> int:
+    """0 for a part that somebody has removed meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0

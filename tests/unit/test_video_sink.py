@@ -12,6 +12,7 @@ from pipeline.readers import ArrayFrame
 from pipeline.sinks import Network, build_sink
 from pipeline.sinks.base import UNKNOWN_OFFSET
 from pipeline.sinks.video_file import kept_frames
+from pipeline.sinks.video_parts import VideoParts
 
 READER = "reader/lot#0"
 
@@ -261,6 +262,62 @@ def test_a_full_disk_costs_counted_frames_until_there_is_room(tmp_path, live, no
     sink.close()
     assert len(times(tmp_path / "lot.part2.mp4")) == 2
     assert live(kept + 2).lost == 0
+
+
+def test_frames_of_a_part_that_was_cut_off_and_removed_later_are_not_counted_as_lost(
+    tmp_path, live, noise, small_parts, monkeypatch
+):
+    now = [1_000.0]
+    monkeypatch.setattr("pipeline.sinks.video.time.monotonic", lambda: now[0])
+    limit = {"max_mb": 1_500, "quality": 1}
+    sink, given = live(**limit), noise(*range(60))
+    with files_end_at(150_000):
+        sink.write(given)
+    assert 0 < sink.flush() < 60
+    now[0] += 30.0
+    sink.write(noise(*range(60, 140)))
+    taken = sink.flush()
+    sink.close()
+    assert not (tmp_path / "lot.mp4").exists()
+    assert live(taken, **limit).lost == 0
+
+
+def test_a_part_that_a_person_removed_to_make_room_is_counted_and_the_next_begins(
+    tmp_path, live, noise, monkeypatch
+):
+    now = [1_000.0]
+    monkeypatch.setattr("pipeline.sinks.video.time.monotonic", lambda: now[0])
+    sink = live(quality=1)
+    sink.write(noise(*range(5)))
+    (tmp_path / "lot.mp4").unlink()
+    given = noise(*range(5, 60))
+    with files_end_at(150_000):
+        sink.write(given)
+    assert (sink.flush(), sink.lost) == (0, 60)
+    now[0] += 30.0
+    sink.write(noise(60, 61))
+    sink.close()
+    assert len(times(tmp_path / "lot.mp4")) == 2
+
+
+def test_the_limit_is_kept_though_a_person_removes_parts_meanwhile(
+    tmp_path, live, noise, small_parts, monkeypatch
+):
+    sink = live(max_mb=1_500, quality=1)
+    sink.write(noise(*range(20)))
+    found = VideoParts._found
+
+    def removed_since(parts):
+        listed = found(parts)
+        for path in list(listed.values())[:1]:
+            path.unlink(missing_ok=True)
+        return listed
+
+    monkeypatch.setattr(VideoParts, "_found", removed_since)
+    sink.write(noise(*range(20, 60)))
+    assert sink.flush() == 60
+    assert sink.trouble is None
+    sink.close()
 
 
 def test_a_disk_that_is_full_from_the_first_byte_leaves_no_empty_part(tmp_path, live, noise):
