@@ -46,13 +46,21 @@ def next_number(folder: Path) -> int:
 
 def remove_oldest(folder: Path, max_bytes: int) -> None:
     """Remove segments that are set aside, oldest first, until the rest fits; the newest stays."""
-    sizes = {path: path.stat().st_size for path in _older(folder)}
+    sizes = {path: _size_of(path) for path in _older(folder)}
     total = sum(sizes.values())
     for path in list(sizes)[:-1]:
         if total <= max_bytes:
             return
-        path.unlink()
+        path.unlink(missing_ok=True)
         total -= sizes[path]
+
+
+def _size_of(path: Path) -> int:
+    """0 for a segment that somebody has removed meanwhile."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _older(folder: Path) -> list[Path]:

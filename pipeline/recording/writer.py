@@ -32,7 +32,8 @@ class Recording:
     """Appends records to `telemetry.mpk`: every policy, batch, audit and snapshot.
 
     A segment begins with what makes it readable by itself. A disk that is full costs records, which
-    are counted, and never the run; once there is room the recording goes on.
+    are counted, and never the run; once there is room the recording goes on. A file that somebody
+    removes or replaces meanwhile begins anew.
 
     Args:
         out: Folder of the run.
@@ -123,6 +124,7 @@ class Recording:
         Args:
             now_s: Any clock that only goes forward.
         """
+        self._find_again()
         self.flush()
         if self._is_broken:
             self._retry_at_s = now_s + RETRY_S if self._retry_at_s is None else self._retry_at_s
@@ -138,6 +140,7 @@ class Recording:
 
     def close(self) -> None:
         """No record follows."""
+        self._find_again()
         self.flush()
         os.close(self._descriptor)
 
@@ -155,6 +158,28 @@ class Recording:
         os.close(self._descriptor)
         self._descriptor = descriptor
 
+    def _find_again(self) -> None:
+        """Go on in a new file where the old one is not at its place any more, or not as it was."""
+        if self._is_broken or self._is_at_its_place():
+            return
+        self._words.append(f"{TELEMETRY}: somebody removed or changed it; it begins anew")
+        try:
+            repair(self._out)
+            self._reopen()
+            self.flush()  # first, since a head says where things stand behind it
+            if not self._is_broken:
+                self._append_head()
+        except OSError as error:
+            self._break_off(error)
+
+    def _is_at_its_place(self) -> bool:
+        held = os.fstat(self._descriptor)
+        try:
+            there = (self._out / TELEMETRY).stat()
+        except OSError:
+            return False
+        return os.path.samestat(held, there) and there.st_size == self._size
+
     def _next_segment(self, max_bytes: int) -> None:
         try:
             set_aside(self._out)
@@ -168,7 +193,7 @@ class Recording:
         self._is_broken, self._retry_at_s = True, None
         self._lost_before = self.lost
         self._words.append(
-            f"{TELEMETRY}: {error.strerror}; nothing is recorded until there is room again, "
+            f"{TELEMETRY}: {error.strerror}; nothing is recorded until it can be written again, "
             "the run goes on"
         )
 

@@ -8,7 +8,7 @@ from file_limit import files_end_at
 from sample_snapshot import sample_snapshot
 
 from pipeline.errors import ConfigError
-from pipeline.recording import TELEMETRY, RecordedRun, Recording
+from pipeline.recording import TELEMETRY, RecordedRun, Recording, segments
 from pipeline.recording.segment_walk import SegmentWalk
 from pipeline.recording.writer import RETRY_S, SEGMENTS
 
@@ -320,6 +320,98 @@ def test_a_second_lack_of_room_is_news_again(begin):
         recording.settle(1.0)
         recording.settle(1.0 + RETRY_S)
         assert recording.lost == outage + 1
+
+
+def removed(path):
+    path.unlink()
+
+
+def renamed(path):
+    path.rename(path.with_name("kept.mpk"))
+
+
+def replaced(path):
+    path.write_bytes(path.read_bytes()[:-700])  # half a record
+    path.write_bytes(path.read_bytes())
+    renamed(path)
+    path.write_bytes(path.with_name("kept.mpk").read_bytes())
+
+
+def emptied(path):
+    path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("change", [removed, renamed, replaced, emptied])
+def test_a_file_that_somebody_takes_away_begins_anew_and_loses_nothing_that_follows(
+    tmp_path, begin, change
+):
+    recording = begin()
+    for number in range(5):
+        recording.note({**RECORD, "number": number})
+    recording.settle(0.0)
+    change(tmp_path / TELEMETRY)
+    recording.note({**RECORD, "number": 5})
+    recording.settle(1.0)
+    (words,) = recording.take_words()
+    assert words == f"{TELEMETRY}: somebody removed or changed it; it begins anew"
+    recording.note({**RECORD, "number": 6})
+    recording.settle(2.0)
+    assert recording.take_words() == []
+    recording.close()
+    found = read(tmp_path)
+    # What was noted before stands before the head: a head says where things stand behind it.
+    kinds = [record["kind"] for record in found.records]
+    assert kinds[-3:] == ["n", "head", "n"]
+    assert numbers(tmp_path)[-2:] == [5, 6]
+    assert (found.complaints, recording.lost) == ([], 0)
+
+
+def test_a_file_that_is_taken_away_at_the_very_end_begins_anew(tmp_path, begin):
+    recording = begin()
+    recording.settle(0.0)
+    (tmp_path / TELEMETRY).unlink()
+    recording.note({**RECORD, "number": 5})
+    recording.close()
+    assert numbers(tmp_path) == [5]
+
+
+def test_a_folder_that_is_gone_is_said_and_the_run_goes_on(tmp_path):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    recording = Recording(folder, head=list)
+    (folder / TELEMETRY).unlink()
+    folder.rmdir()
+    recording.note({**RECORD, "number": 0})
+    recording.settle(0.0)
+    words = recording.take_words()
+    assert words[-1].startswith(f"{TELEMETRY}: No such file or directory; nothing is recorded")
+    folder.mkdir()
+    recording.settle(1.0)
+    recording.settle(1.0 + RETRY_S)
+    recording.close()
+    assert [record["kind"] for record in read(folder).records] == ["gap"]
+
+
+def test_segments_that_somebody_removes_while_the_oldest_go_do_no_harm(
+    tmp_path, begin, monkeypatch
+):
+    listed = segments._older
+
+    def removed_since(folder):
+        found = listed(folder)
+        if len(found) > 3:
+            found[1].unlink(missing_ok=True)
+        return found
+
+    monkeypatch.setattr(segments, "_older", removed_since)
+    recording = begin(80_000)
+    for number in range(400):
+        recording.note({**RECORD, "number": number})
+        recording.settle(0.0)
+    recording.close()
+    assert recording.take_words() == []
+    assert recording.lost == 0
+    assert numbers(tmp_path)[-1] == 399
 
 
 def test_a_recording_that_a_person_removed_to_make_room_begins_again(tmp_path, begin):
