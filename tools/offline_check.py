@@ -32,13 +32,14 @@ from dart_stream.engine import Engine, staged_model
 from dart_stream.errors import DartStreamError
 from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
 from dart_stream.policies import Policy, policy_from_dict
-from pipeline.config import PipelineConfig, SourceConfig
+from pipeline.config import JsonlSinkConfig, PipelineConfig, SourceConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError, UserError
 from pipeline.footage import play_again
 from pipeline.readers import open_reader
 from pipeline.readers.images import ImagesReader
 from pipeline.recording import RecordedRun
+from pipeline.run_figures import read_figures
 from pipeline.sinks.jsonl import read_records
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
@@ -54,9 +55,10 @@ Key = tuple[str, int, int]
 class Batch:
     """Regions that were answered together."""
 
-    worker: str
     policy_version: int
     keys: list[Key]
+    full: frozenset[str]
+    """Sources that always run to full depth, whatever the policy says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Run:
     policies: dict[int, dict[str, Any]]
     batches: list[Batch]
     results: dict[Key, dict[str, Any]]
+    complaints: list[str]
 
 
 @dataclass(slots=True)
@@ -115,34 +118,67 @@ def load_run(folder: Path) -> Run:
     """Read a run's files.
 
     Raises:
-        ConfigError: One is missing, or the run has not ended.
+        ConfigError: One is missing or damaged, or the run has not ended.
     """
-    for name in (RESOLVED, SUMMARY, "results.jsonl"):
-        if not (folder / name).is_file():
-            raise ConfigError(f"{folder}: expected a finished run, it has no {name}")
-    config = load_config(folder / RESOLVED).config
-    sources = list(config.sources)
-    policies: dict[int, dict[str, Any]] = {}
-    batches: list[Batch] = []
-    for note in RecordedRun(folder).records():
-        if note["kind"] == "policy":
-            policies[note["version"]] = note["body"]
-        elif note["kind"] == "batch":
-            keys = [(sources[source], frame, region) for source, frame, region in note["regions"]]
-            batches.append(Batch(note["worker"], note["policy_version"], keys))
+    _require(folder, RESOLVED)
+    config = load_config(folder / RESOLVED, with_overrides=False).config
+    written = next((sink for sink in config.sinks if isinstance(sink, JsonlSinkConfig)), None)
+    if written is None:
+        raise ConfigError(f"{folder / RESOLVED}: expected a sink of type jsonl, it has none")
+    _require(folder, SUMMARY)
+    _require(folder, written.file)
+    try:
+        summary = read_figures(folder / SUMMARY) or {}
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    recorded = RecordedRun(folder)
+    policies, batches = _read_recording(recorded, list(config.sources))
     results = {
         (record["source"], record["frame"], record["region"]): record
-        for record in read_records(folder / "results.jsonl", 0)
+        for record in read_records(folder / written.file, 0)
         if "event" not in record
     }
-    summary = json.loads((folder / SUMMARY).read_text())
-    return Run(config, summary, policies, batches, results)
+    return Run(config, summary, policies, batches, results, recorded.complaints)
+
+
+def _require(folder: Path, name: str) -> None:
+    if not (folder / name).is_file():
+        raise ConfigError(f"{folder}: expected a finished run, it has no {name}")
+
+
+def _read_recording(
+    recorded: RecordedRun, sources: list[str]
+) -> tuple[dict[int, dict[str, Any]], list[Batch]]:
+    """Policies by version, and batches in the order in which they were answered."""
+    policies: dict[int, dict[str, Any]] = {}
+    full: dict[int, frozenset[str]] = {}
+    batches: list[Batch] = []
+    for note in recorded.records():
+        version = note.get("version", note.get("policy_version"))
+        if note["kind"] == "policy":
+            policies[version] = note["body"]
+            rows = note.get("rows", {}).items()
+            full[version] = frozenset(name for name, body in rows if body["kind"] == "full")
+        elif note["kind"] == "batch":
+            if any(source >= len(sources) for source, *_ in note["regions"]):
+                raise ConfigError(
+                    f"recording: expected batches of {len(sources)} sources as in {RESOLVED}, got "
+                    f"source {max(source for source, *_ in note['regions'])}"
+                )
+            keys = [(sources[source], frame, region) for source, frame, region in note["regions"]]
+            batches.append(Batch(version, keys, full.get(version, frozenset())))
+    return policies, batches
 
 
 class Pictures:
-    """Crops of one source, read again from its beginning and handed out once each."""
+    """Crops of one source, read again from its beginning and handed out as often as is wanted.
 
-    def __init__(self, name: str, run: Run, info: ModelInfo, wanted: set[tuple[int, int]]) -> None:
+    A region is in two batches where a run was killed before its answer was on disk, and resumed.
+    """
+
+    def __init__(
+        self, name: str, run: Run, info: ModelInfo, wanted: Counter[tuple[int, int]]
+    ) -> None:
         config = run.config.sources[name]
         self._name = name
         self._wanted = wanted
@@ -159,12 +195,16 @@ class Pictures:
         while (frame, region) not in self._crops:
             if next(self._stream, None) is None:
                 raise ConfigError(f"source {self._name}: frame {frame} is not in it any more")
-        return self._crops.pop((frame, region))
+        crop = self._crops[frame, region]
+        self._wanted[frame, region] -= 1
+        if not self._wanted[frame, region]:
+            del self._crops[frame, region]
+        return crop
 
     def _read(self, config: SourceConfig, seed: int, info: ModelInfo) -> Iterator[int]:
         for again in play_again(self._name, config, info, seed, self._frames):
             for number, crop in enumerate(again.crops):
-                if (again.frame, number) in self._wanted:
+                if self._wanted[again.frame, number]:
                     self._crops[again.frame, number] = crop
             yield again.frame
 
@@ -187,16 +227,27 @@ class Offline:
 
     def answers(self, batch: Batch, crops: NDArray[np.uint8]) -> list[Answer]:
         """Answer a batch as it was formed."""
-        policy = self._policies[batch.policy_version]
+        policy = self._policies.get(batch.policy_version)
+        if policy is None:
+            raise ConfigError(
+                f"recording: expected policy {batch.policy_version}, which a batch names, it holds "
+                f"{', '.join(map(str, self._policies)) or 'none'}; is its beginning gone?"
+            )
         if policy.difficulty_mode == "paper" or self._tables is None:
             difficulty = paper_difficulty(crops)
         else:
             difficulty = self._tables.score(crops)
         decisions = self.engine.run(crops, difficulty, policy)
-        full = self.engine.plain(crops).argmax(axis=1)
-        columns = (decisions.label_id, decisions.confidence, decisions.exit, difficulty, full)
+        full = self.engine.plain(crops)
+        label = full.argmax(axis=1)
+        columns = (decisions.label_id, decisions.confidence, decisions.exit, difficulty, label)
         rows = zip(*(column.tolist() for column in columns), strict=True)
-        return [Answer(*row) for row in rows]
+        answers = [Answer(*row) for row in rows]
+        for (source, *_), answer, sure in zip(batch.keys, answers, full.max(axis=1), strict=True):
+            if source in batch.full:
+                answer.label_id, answer.confidence = answer.full_label_id, float(sure)
+                answer.exit = self.info.num_exits - 1
+        return answers
 
     def _policy(self, body: dict[str, Any]) -> Policy:
         return policy_from_dict(
@@ -206,15 +257,18 @@ class Offline:
 
 def recompute(run: Run, offline: Offline) -> dict[Key, Answer]:
     """Answer every batch of a run again."""
-    wanted: dict[str, set[tuple[int, int]]] = {name: set() for name in run.config.sources}
+    wanted: dict[str, Counter[tuple[int, int]]] = {name: Counter() for name in run.config.sources}
     for batch in run.batches:
         for source, frame, region in batch.keys:
-            wanted[source].add((frame, region))
+            wanted[source][frame, region] += 1
     pictures = {name: Pictures(name, run, offline.info, keys) for name, keys in wanted.items()}
     answers: dict[Key, Answer] = {}
     for batch in run.batches:
         crops = np.stack([pictures[source].take(*rest) for source, *rest in batch.keys])
-        answers.update(zip(batch.keys, offline.answers(batch, crops), strict=True))
+        for key, answer in zip(batch.keys, offline.answers(batch, crops), strict=True):
+            given = run.results.get(key, {})
+            if key not in answers or given.get("policy_version") == batch.policy_version:
+                answers[key] = answer
     return answers
 
 
@@ -260,8 +314,7 @@ def check(folder: Path) -> dict[str, Any]:
         DartStreamError: Its model cannot.
     """
     run = load_run(folder)
-    described = next(iter(run.summary["workers"].values()))["description"].split()
-    device, precision = described[0], described[1]
+    device, precision = _described(run, folder / SUMMARY)
     threads = plan_run(run.config).worker_threads
     offline = Offline(run, device, precision, threads)
     answers = recompute(run, offline)
@@ -279,11 +332,24 @@ def check(folder: Path) -> dict[str, Any]:
         "results": len(run.results),
         "without_batch": len(run.results.keys() - answers.keys()),
         "without_result": len(answers.keys() - run.results.keys()),
+        "complaints": run.complaints,
         "differences": msgspec.to_builtins(differences),
         "exits": shares,
         "every_exit_taken": min(shares) >= MIN_EXIT_SHARE,
         "accuracy": accuracy(run, offline.info, answers),
     }
+
+
+def _described(run: Run, path: Path) -> tuple[str, str]:
+    """Device and precision that the first worker named."""
+    try:
+        words = next(iter(run.summary["workers"].values()))["description"].split()
+        return words[0], words[1]
+    except (KeyError, StopIteration, IndexError, AttributeError, TypeError) as error:
+        raise ConfigError(
+            f"{path}: expected workers that say on what they computed, found none; was the run "
+            "ended before it began?"
+        ) from error
 
 
 def is_same(report: dict[str, Any]) -> bool:
@@ -321,6 +387,7 @@ def table(report: dict[str, Any]) -> str:
             )
         )
     rows += [("first difference", text) for text in differences["first"]]
+    rows += [("left out", words) for words in report["complaints"]]
     return "\n".join(f"{name:<28} {text}" for name, text in rows)
 
 

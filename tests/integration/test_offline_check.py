@@ -6,8 +6,12 @@ import sys
 from pathlib import Path
 
 import cv2
+import msgpack
 import numpy as np
 import pytest
+
+from pipeline.cli.main import main
+from pipeline.recording import RecordedRun
 
 CLASSES = ["car", "van", "bus", "truck"]
 
@@ -84,6 +88,101 @@ def test_pictures_in_folders_named_like_classes_have_an_accuracy(in_threads, tmp
     right = [r["label"] == order[r["frame"] // 5] for r in done.lines if "event" not in r]
     assert figures["n"] == 20
     assert figures["accuracy"] == pytest.approx(sum(right) / 20)
+
+
+def test_a_source_that_is_always_full_comes_out_the_same(in_threads, clip, run_check):
+    early = ("policy.mode=fixed", "policy.thresholds=[0.01, null]", "sources.b.always_full=true")
+    done = in_threads({"a": clip, "b": clip}, *early)
+    assert {record["exit"] for record in done.records["b"][:-1]} == {2}
+    assert {record["exit"] for record in done.records["a"][:-1]} == {0}
+    status, report = run_check()
+    assert (status, report["differences"]["regions"]) == (0, 120)
+    assert report["differences"]["max_confidence"] < 1e-6
+
+
+def test_results_of_another_name_are_read_and_what_the_environment_says_is_not(
+    tiny_model, clip, run_check, monkeypatch, tmp_path
+):
+    words = ["run", "--headless", "--out", str(tmp_path / "out"), "--source", f"a={clip}"]
+    for setting in (
+        "sinks=[{type: jsonl, file: answers.jsonl}]",
+        f"model.name={tiny_model}",
+        "model.precision=fp32",
+        "runtime.type=threads",
+    ):
+        words += ["--set", setting]
+    assert main(words) == 0
+    monkeypatch.setenv("DART_MODEL__NAME", "nothing-like-it")
+    status, report = run_check()
+    assert (status, report["differences"]["regions"]) == (0, 60)
+
+
+def edit_records(out, change):
+    path = out / "telemetry.mpk"
+    records = list(RecordedRun(out).records())
+    path.write_bytes(b"".join(msgpack.packb(note) for note in change(records)))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda notes: [note for note in notes if note["kind"] != "policy"],
+            "recording: expected policy 1, which a batch names, it holds none",
+        ),
+        (
+            lambda notes: [
+                note | {"regions": [[7, *rest] for _, *rest in note["regions"]]}
+                if note["kind"] == "batch"
+                else note
+                for note in notes
+            ],
+            "expected batches of 1 sources as in config.resolved.yaml, got source 7",
+        ),
+    ],
+    ids=["policy", "source"],
+)
+def test_a_recording_that_does_not_fit_is_refused(
+    in_threads, clip, run_check, capsys, change, words
+):
+    run = in_threads({"a": clip})
+    edit_records(run.out, change)
+    assert run_check()[0] == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("summary", ["{", "[]", "{}", '{"workers": {}}', '{"workers": {"w": 3}}'])
+def test_a_summary_that_names_no_worker_is_refused(in_threads, clip, run_check, capsys, summary):
+    run = in_threads({"a": clip})
+    (run.out / "summary.json").write_text(summary)
+    assert run_check()[0] == 2
+    assert "summary.json: expected " in capsys.readouterr().err
+
+
+def test_damage_of_the_recording_is_named(in_threads, clip, run_check, capsys):
+    run = in_threads({"a": clip})
+    with (run.out / "telemetry.mpk").open("ab") as stream:
+        stream.write(b"\xc1")
+    status, report = run_check()
+    assert status == 0
+    (words,) = report["complaints"]
+    assert "damaged behind byte" in words
+    assert words in capsys.readouterr().out
+
+
+def test_a_region_that_was_answered_twice_is_compared_with_the_answer_that_was_kept(
+    in_threads, clip, run_check
+):
+    """As in a run that was killed before some answers were on disk, and resumed."""
+    run = in_threads({"a": clip})
+
+    def twice(notes):
+        batch = next(note for note in notes if note["kind"] == "batch")
+        return [*notes, batch]
+
+    edit_records(run.out, twice)
+    status, report = run_check()
+    assert (status, report["differences"]["regions"]) == (0, 60)
 
 
 def test_a_folder_without_a_finished_run_is_said_so(tmp_path, run_check, capsys):
