@@ -10,8 +10,6 @@ from pipeline.ui.player import Player
 
 SLOWEST, FASTEST = 1 / 16, 1024.0
 _FACTOR: Final = 2.0
-_LONGEST_WAIT_S: Final = 3_600.0
-"""While paused; any key ends it."""
 
 
 class LeftReplay(Exception):  # noqa: N818 - nothing went wrong
@@ -39,8 +37,7 @@ class ReplayKeys:
         if self._keyboard is None:
             time.sleep(seconds)
             return
-        limit_s = min(seconds, _LONGEST_WAIT_S)
-        if select.select([self._keyboard], [], [], limit_s)[0]:
+        if select.select([self._keyboard], [], [], seconds)[0]:
             for key in self._keyboard.pressed():
                 self.press(key, time.monotonic())
 
@@ -59,6 +56,8 @@ class ReplayKeys:
             case "p" | " ":
                 player.pause(now_s)
             case "+" | "=":
-                player.set_speed(min(player.speed * _FACTOR, FASTEST), now_s)
+                faster = min(player.speed * _FACTOR, FASTEST)
+                player.set_speed(max(faster, player.speed), now_s)
             case "-":
-                player.set_speed(max(player.speed / _FACTOR, SLOWEST), now_s)
+                slower = max(player.speed / _FACTOR, SLOWEST)
+                player.set_speed(min(slower, player.speed), now_s)

@@ -10,6 +10,8 @@ LONGEST_GAP_S: Final = 5.0
 _MOST_AT_ONCE: Final = 600
 """As many as the curves keep."""
 _REDRAW_S: Final = 0.1
+_LONGEST_WAIT_S: Final = 3_600.0
+"""At once: a slow replay may be due in longer than a clock can count."""
 
 Wait = Callable[[float], object]
 
@@ -97,4 +99,5 @@ def play(
         due = player.take(clock())
         if due:
             show(due)
-        wait(max(player.due_in_s(clock()), _REDRAW_S) if not player.is_over else 0.0)
+        due_in_s = min(max(player.due_in_s(clock()), _REDRAW_S), _LONGEST_WAIT_S)
+        wait(0.0 if player.is_over else due_in_s)

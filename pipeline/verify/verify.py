@@ -74,7 +74,7 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
     return Verification(
         kept=not found.broken,
         broken=found.broken,
-        promised=claims.adapted,
+        promised=claims.adapted or _has_adapted(run),
         run=str(run.folder),
         model=subject.info.name,
         epsilon=bars.epsilon,
@@ -117,15 +117,25 @@ def _precision_of(run: RunFiles) -> Precision:
     return run.config.model.precision
 
 
+def _has_adapted(run: RunFiles) -> bool:
+    """As far as it can be told without a recording."""
+    has_evidence = run.summary is not None and run.summary.disagreement is not None
+    return has_evidence or bool((run.answers.audit_label_id >= 0).any())
+
+
 def claims_of(run: RunFiles) -> tuple[Claims, list[str]]:
     """What a run's recording says, and what of it cannot be read, a line each."""
     if not segment_paths(run.folder):
-        return no_claims(run.answers), [
-            f"{run.folder}: there is no {TELEMETRY}, which says what audits claimed and who decided"
-        ]
+        return no_claims(run.answers), [_nothing_said(run)]
     sources = run.config.sources
     always_full = frozenset(name for name, source in sources.items() if source.always_full)
     recorded = RecordedRun(run.folder)
     complaints = recorded.complaints
     claims = read_claims(recorded.records(), run.answers, list(sources), always_full, complaints)
+    if not (recorded.bytes_read or complaints):
+        complaints.append(_nothing_said(run))
     return claims, complaints
+
+
+def _nothing_said(run: RunFiles) -> str:
+    return f"{run.folder / TELEMETRY}: holds nothing of what audits claimed and who decided"

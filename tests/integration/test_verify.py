@@ -174,6 +174,21 @@ def test_claims_of_a_recording_with_a_hole_are_counted_and_the_hole_is_named(
     assert "the recording does not hold all regions since, nothing to compare" in said.out
 
 
+@pytest.mark.parametrize("change", [lambda path: path.write_bytes(b""), lambda path: path.unlink()])
+def test_without_its_recording_a_run_that_adapted_has_promised_all_the_same(
+    in_threads, adaptive_model, verify, change
+):
+    run = in_threads(
+        {"cam": "synthetic://?frames=100&width=32&height=32"}, f"model.name={adaptive_model}"
+    )
+    change(run.out / "telemetry.mpk")
+    _, found, said = verify(run.out, "--window", "10")
+    assert found["promised"]
+    assert "nothing was promised" not in said
+    (words,) = found["complaints"]
+    assert words.endswith("telemetry.mpk: holds nothing of what audits claimed and who decided")
+
+
 def test_a_run_that_was_steered_is_judged_by_its_largest_limit_without_what_was_frozen(
     in_threads, adaptive_model, verify, tmp_path
 ):

@@ -56,6 +56,19 @@ def test_speed_divides_the_time(speed, lasts_s):
     assert clock.now_s - 50.0 == pytest.approx(lasts_s, abs=0.11)
 
 
+def test_a_replay_so_slow_that_no_clock_counts_it_waits_an_hour_at_a_time():
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        play(Player(at(0, 1), 1e-300), lambda _: None, wait, lambda: 0.0)
+    assert waits == [3_600.0] * 3
+
+
 def test_a_fast_replay_draws_ten_times_a_second_and_misses_nothing():
     clock, shown = Clock(), []
     play(Player(at(*(n / 2 for n in range(2_000))), 100), shown.append, clock.wait, clock)

@@ -46,6 +46,13 @@ def test_pace_has_ends(keys, player):
         assert player.speed == end
 
 
+@pytest.mark.parametrize(("key", "speed"), [("+", 5_000.0), ("-", 0.001)])
+def test_a_pace_that_was_asked_for_beyond_the_ends_is_kept(player, key, speed):
+    player.set_speed(speed, 0.0)
+    ReplayKeys(player, None).press(key, 0.0)
+    assert player.speed == speed
+
+
 def test_q_leaves_and_other_keys_do_nothing(keys, player):
     keys.press("x", 100.4)
     assert player.due_in_s(100.4) == pytest.approx(0.6)
