@@ -11,6 +11,8 @@ MAX_CLASS_NAMES: Final = 100
 """Names that travel with every snapshot."""
 MAX_EXITS: Final = 255
 DIFFICULTY_BINS: Final = 10
+_LATEST_S: Final = 1e11
+"""Unix time, in the year 5138."""
 _Logit = Annotated[float, Meta(ge=-1e15, le=1e15)]
 
 
@@ -230,9 +232,12 @@ def require_sound(snapshot: Snapshot) -> None:
     """Refuse a state that no run can be in, so that whoever draws it need not expect it.
 
     Raises:
-        ValueError: A number is not finite, or a list has another length than what it describes.
+        ValueError: A number is not finite, a time is none that a calendar can write, or a list has
+            another length than what it describes.
     """
     require_finite(msgspec.to_builtins(snapshot))
+    if not 0 <= snapshot.time_s <= _LATEST_S:
+        raise ValueError(f"time_s: expected 0 to {_LATEST_S:g}, got {snapshot.time_s:g}")
     exits = snapshot.num_exits
     if not 1 <= exits <= MAX_EXITS:
         raise ValueError(f"expected 1 to {MAX_EXITS} exits, got {exits}")

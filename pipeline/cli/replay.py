@@ -54,7 +54,7 @@ def execute(args: argparse.Namespace) -> int:
         _on_screen(player, console, args.run)
     else:
         _as_lines(player)
-    _print_summary(args.run, console)
+    print_summary(args.run, console)
     for words in recorded.complaints:
         print(f"dart-stream: {words}; shown as far as it goes", file=sys.stderr)  # noqa: T201
     return 0
@@ -67,7 +67,7 @@ def _on_screen(player: Player, console: Console, run: Path) -> None:
             *passed, last = due
             for snapshot in passed:
                 screen.remember(snapshot)
-            screen.show(msgspec.structs.replace(last, log=_words(last, run, player.speed)))
+            screen.show(msgspec.structs.replace(last, log=words_of(last, run, player.speed)))
 
         with contextlib.suppress(LeftReplay):
             play(player, show, ReplayKeys(player, keyboard).wait, time.monotonic)
@@ -91,7 +91,7 @@ def _as_lines(player: Player) -> None:
         print(one_line(last), flush=True)  # noqa: T201  # likewise
 
 
-def _words(snapshot: Snapshot, run: Path, speed: float) -> list[str]:
+def words_of(snapshot: Snapshot, run: Path, speed: float) -> list[str]:
     """Where the live monitor has the log, which is a file of its own."""
     moment = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(snapshot.time_s))
     return [
@@ -100,7 +100,8 @@ def _words(snapshot: Snapshot, run: Path, speed: float) -> list[str]:
     ]
 
 
-def _print_summary(run: Path, console: Console) -> None:
+def print_summary(run: Path, console: Console) -> None:
+    """The figures at the end, or why there are none."""
     try:
         summary = read_figures(run / SUMMARY)
     except ValueError as error:

@@ -92,7 +92,7 @@ def test_a_damaged_run_is_refused_or_reported_and_verified_as_far_as_it_goes(
         {"cam": "synthetic://?frames=200&width=32&height=32"}, f"model.name={adaptive_model}"
     )
     targets = run_targets(run.out, tmp_path / "damaged")
-    assert len(targets) == 7
+    assert len(targets) == 9
     check(targets)
 
 

@@ -283,6 +283,16 @@ def test_a_snapshot_comes_back_without_the_log(tmp_path, begin):
     assert run.complaints == ["1 snapshots are of another version and were left out"]
 
 
+@pytest.mark.parametrize("time_s", [1e300, -1e300, 1e12, -1.0])
+def test_a_snapshot_of_no_time_that_a_calendar_can_write_is_left_out(tmp_path, begin, time_s):
+    recording = begin()
+    recording.snapshot(sample_snapshot(time_s=time_s))
+    recording.close()
+    run = RecordedRun(tmp_path)
+    assert list(run.snapshots()) == []
+    assert run.complaints == ["1 snapshots are of another version and were left out"]
+
+
 def test_no_room_costs_whole_records_which_are_counted_until_there_is_room(tmp_path, begin):
     recording = begin()
     for number in range(5):

@@ -22,6 +22,7 @@ from fuzzing.files import (
     odd_state,
     odd_yaml,
 )
+from pipeline.cli.replay import print_summary, words_of
 from pipeline.config import PolicyConfig
 from pipeline.config_file import load_config
 from pipeline.recording import TELEMETRY, RecordedRun, Recording
@@ -35,7 +36,8 @@ from pipeline.supervisor.plan import RunPlan, build_policy
 from pipeline.supervisor.recomputed import recompute
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.resume import apply_progress, nothing_left
-from pipeline.ui.lines import summary_table
+from pipeline.ui.lines import one_line
+from pipeline.ui.live import LiveScreen
 from pipeline.verify.full_depth import Again
 from pipeline.verify.judge import Bars, judge
 from pipeline.verify.run_files import read_run
@@ -170,14 +172,19 @@ def run_targets(out: Path, folder: Path) -> list[FileTarget]:
         RESOLVED: odd_yaml,
         "results.jsonl": odd_lines,
     }
-    reads = {"report": lambda: _report(folder), "verify": lambda: _verify(folder)}
+    reads = {
+        "report": lambda: _report(folder),
+        "replay": lambda: _replay(folder),
+        "verify": lambda: _verify(folder),
+    }
+    unused = {("report", "results.jsonl"), ("replay", "results.jsonl"), ("replay", RESOLVED)}
     return [
         FileTarget(
             f"{command}, {name}", ((out / name).read_bytes(),), folder / name, read, forms[name]
         )
         for command, read in reads.items()
         for name in forms
-        if command == "verify" or name != "results.jsonl"  # which a report does not need
+        if (command, name) not in unused
     ]
 
 
@@ -185,7 +192,17 @@ def _report(folder: Path) -> None:
     files = (SUMMARY, RESOLVED)
     story = gather(RecordedRun(folder), folder, files=files, on_bytes=lambda _: None)
     run_page(story).encode()
-    Console(file=io.StringIO()).print(summary_table(story.summary or {}))  # as `replay` does
+
+
+def _replay(folder: Path) -> None:
+    """Each snapshot on a screen and as a line, and the end."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=120, height=40)
+    with LiveScreen(console) as screen:
+        for snapshot in RecordedRun(folder).snapshots():
+            one_line(snapshot)
+            words = words_of(snapshot, folder, 1.0)
+            screen.show(msgspec.structs.replace(snapshot, log=words))
+    print_summary(folder, console)
 
 
 def _verify(folder: Path) -> None:
