@@ -5,6 +5,7 @@ probabilities lie in [0, 1]. Every function of a sample refuses an empty one wit
 a figure that was not measured is not 0.
 """
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from statistics import NormalDist
@@ -229,7 +230,15 @@ def _log_binomial_cdf(
 
 def _log_factorials(n: int) -> NDArray[np.float64]:
     """Logarithms of 0! .. n!."""
-    return np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+    return _log_factorial_table(max(n, 1).bit_length())[: n + 1]
+
+
+@functools.lru_cache(maxsize=2)
+def _log_factorial_table(bits: int) -> NDArray[np.float64]:
+    """Logarithms of 0! .. (2^bits - 1)!: sums from the beginning, so a longer one begins alike."""
+    table = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, 1 << bits)))])
+    table.flags.writeable = False
+    return table
 
 
 def _bisect(is_above: Callable[[float], bool]) -> float:

@@ -109,8 +109,8 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         n: snapshots that stated a bound, with 100 early answers at least since its evidence began.
         covered: of which the bound was not below what the rate is at least, see `Estimate`.
-        worst: largest excess of that above the bound, not above 0 if all are covered; None without
-            a snapshot.
+        worst: largest excess of that above the bound, 0 if all are covered; None without a
+            snapshot.
         unplaced: further snapshots with a bound, whose evidence the recording does not hold whole.
     """
 

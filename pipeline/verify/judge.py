@@ -225,11 +225,14 @@ class _Evidence:
         excess = []
         for claim in self._claims.claims:
             regions, differ = self._between(claim.begin, claim.end)
-            if regions >= _ENOUGH:
-                excess.append(_at_least(differ, regions, claim.confidence) - claim.upper)
+            if regions < _ENOUGH:
+                continue
+            is_above = differ > claim.upper * regions  # else the rate is surely not, either
+            at_least = _at_least(differ, regions, claim.confidence) if is_above else 0.0
+            excess.append(max(at_least - claim.upper, 0.0))
         return Snapshots(
             n=len(excess),
-            covered=sum(each <= 0 for each in excess),
+            covered=excess.count(0.0),
             worst=max(excess, default=None),
             unplaced=self._claims.unplaced,
         )

@@ -182,3 +182,16 @@ def test_wilson_interval_stays_in_range_at_the_ends(share):
 def test_wilson_interval_of_nothing_is_refused(share, trials):
     with pytest.raises(ValueError, match="wilson interval: expected a share"):
         metrics.wilson_interval(share, trials)
+
+
+def test_a_bound_is_the_same_to_the_bit_whatever_was_asked_before():
+    from dart_stream.metrics import _log_factorial_table, _log_factorials
+
+    for n in (0, 1, 2, 63, 64, 1_000, 5_000):
+        _log_factorial_table.cache_clear()
+        alone = _log_factorials(n).copy()
+        _log_factorials(n + 7)
+        _log_factorials(2 * n)
+        expected = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, n + 1)))])
+        assert np.array_equal(_log_factorials(n), alone)
+        assert np.array_equal(alone, expected)

@@ -390,6 +390,22 @@ def test_damage_between_two_records_is_a_hole():
     assert claims.place(1) is None
 
 
+def test_claims_whose_share_is_within_the_bound_cost_no_bound_of_their_own(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "pipeline.verify.judge.clopper_pearson_upper",
+        lambda *figures: asked.append(figures) or 0.5,
+    )
+    n = 1_000
+    records = [policy(1), batch(*range(n)), *[snapshot(n, upper=0.02)] * 50]
+    records += [snapshot(n, upper=0.01)]
+    seen = answers(n)
+    found = judge(seen, again(n, differ=range(15)), claims_of(records, seen), None, ["a"], BARS)
+    assert asked == [(14, n, pytest.approx(0.05))]
+    assert (found.snapshots.n, found.snapshots.covered) == (51, 50)
+    assert found.snapshots.worst == 0.49
+
+
 def test_a_lower_bound_is_the_upper_bound_of_those_that_agree_turned_round():
     from dart_stream.metrics import clopper_pearson_upper
     from pipeline.verify.judge import _at_least
