@@ -166,11 +166,14 @@ class Recording:
         try:
             repair(self._out)
             self._reopen()
-            self.flush()  # first, since a head says where things stand behind it
+            self._append(_packed({"kind": "gap", "records": 0}))  # nobody knows how many
+            self.flush()  # before the head, which says where things stand behind it
             if not self._is_broken:
                 self._append_head()
         except OSError as error:
             self._break_off(error)
+            self.lost += len(self._pending)
+            self._pending, self._pending_bytes = [], 0
 
     def _is_at_its_place(self) -> bool:
         held = os.fstat(self._descriptor)

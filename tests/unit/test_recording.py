@@ -371,7 +371,7 @@ def test_a_file_that_somebody_takes_away_begins_anew_and_loses_nothing_that_foll
     found = read(tmp_path)
     # What was noted before stands before the head: a head says where things stand behind it.
     kinds = [record["kind"] for record in found.records]
-    assert kinds[-3:] == ["n", "head", "n"]
+    assert kinds[-4:] == ["gap", "n", "head", "n"]
     assert numbers(tmp_path)[-2:] == [5, 6]
     assert (found.complaints, recording.lost) == ([], 0)
 
@@ -399,7 +399,7 @@ def test_a_folder_that_is_gone_is_said_and_the_run_goes_on(tmp_path):
     recording.settle(1.0)
     recording.settle(1.0 + RETRY_S)
     recording.close()
-    assert [record["kind"] for record in read(folder).records] == ["gap"]
+    assert [(r["kind"], r["records"]) for r in read(folder).records] == [("gap", 1)]
 
 
 def test_segments_that_somebody_removes_while_the_oldest_go_do_no_harm(
