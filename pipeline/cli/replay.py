@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipeline.cli.replay_keys import LeftReplay, ReplayKeys
 from pipeline.errors import ConfigError
+from pipeline.one_line import one_line as on_one_line
 from pipeline.recording import RecordedRun
 from pipeline.run_figures import read_figures
 from pipeline.snapshot import Snapshot
@@ -56,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
         _as_lines(player)
     print_summary(args.run, console)
     for words in recorded.complaints:
-        print(f"dart-stream: {words}; shown as far as it goes", file=sys.stderr)  # noqa: T201
+        print(f"dart-stream: {on_one_line(words)}; shown as far as it goes", file=sys.stderr)  # noqa: T201
     return 0
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.errors import ConfigError
+from pipeline.one_line import one_line
 from pipeline.recording import RecordedRun
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 
@@ -36,12 +37,13 @@ def execute(args: argparse.Namespace) -> int:
     out = args.out or args.run / _PAGE
     story = _gathered(args.run)
     try:
-        out.write_text(run_page(story), encoding="utf-8")
+        # Only the name of a folder may hold what is no text.
+        out.write_text(run_page(story), encoding="utf-8", errors="replace")
     except OSError as error:
         raise ConfigError(f"--out: cannot write {out}: {error.strerror}") from error
     for words in story.complaints:
-        print(f"dart-stream: {words}; left out", file=sys.stderr)  # noqa: T201  # the place for it
-    print(out)  # noqa: T201  # the result of the command
+        print(f"dart-stream: {one_line(words)}; left out", file=sys.stderr)  # noqa: T201  # the place for it
+    print(one_line(str(out)))  # noqa: T201  # the result of the command
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.measuring import require_at_least
 from pipeline.errors import ConfigError
+from pipeline.one_line import one_line
 
 if TYPE_CHECKING:
     from pipeline.verify.document import Verification
@@ -56,7 +57,7 @@ def execute(args: argparse.Namespace) -> int:
     _write(args.run / VERIFIED, found)
     print_verification(found)
     for words in found.complaints:
-        print(f"dart-stream: {words}; left out", file=sys.stderr)  # noqa: T201  # the place for it
+        print(f"dart-stream: {one_line(words)}; left out", file=sys.stderr)  # noqa: T201  # the place for it
     return 0 if found.kept else 1
 
 

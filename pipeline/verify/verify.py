@@ -9,6 +9,7 @@ import torch
 from pipeline.bench.host import host_facts
 from pipeline.bench.shift.measures import GRACE
 from pipeline.bench.subject import Subject
+from pipeline.one_line import one_line
 from pipeline.recording import RecordedRun
 from pipeline.recording.segments import TELEMETRY, segment_paths
 from pipeline.verify.claims import Claims, no_claims, read_claims
@@ -75,7 +76,7 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         kept=not found.broken,
         broken=found.broken,
         promised=claims.adapted or _has_adapted(run),
-        run=str(run.folder),
+        run=one_line(str(run.folder)),
         model=subject.info.name,
         epsilon=bars.epsilon,
         limits=limits,
@@ -96,8 +97,8 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         rounding=bars.rounding,
         estimate=found.estimate,
         snapshots=found.snapshots,
-        complaints=complaints,
-        command=asked.command,
+        complaints=[one_line(words) for words in complaints],
+        command=one_line(asked.command, len(asked.command)),
         host=host_facts(),
         device=str(subject.engine.device),
         threads=asked.threads,

@@ -1,6 +1,7 @@
 """A run is played again at full depth: what it kept is said so, and what was changed is found."""
 
 import json
+import os
 
 import cv2
 import numpy as np
@@ -265,6 +266,18 @@ def test_footage_that_has_changed_is_refused(in_threads, verify, tmp_path, chang
     assert (status, found) == (2, None)
     assert words in said.splitlines()[-1]
     assert "Traceback" not in said
+
+
+def test_a_run_whose_folder_has_a_name_that_is_no_text_is_verified(
+    in_threads, clip, verify, tmp_path
+):
+    run = in_threads({"a": clip}, "policy.mode=full")
+    folder = tmp_path / os.fsdecode(b"n\xff")
+    run.out.rename(folder)
+    (folder / "telemetry.mpk").unlink()  # so that there is a complaint
+    status, found, _ = verify(folder)
+    assert status == 0
+    assert found["run"].endswith("/n ")
 
 
 def test_footage_that_is_shorter_now_or_gone_is_refused(in_threads, verify, tmp_path, clip):

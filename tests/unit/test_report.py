@@ -1,5 +1,6 @@
 """The page of a run: its figures add up, whatever the run's length, and it can be read anywhere."""
 
+import os
 import re
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -319,6 +320,16 @@ def test_a_summary_that_is_none_is_said_and_the_rest_is_reported(report, summary
 
 def test_a_single_snapshot_is_enough(report):
     assert "3 frames" in report(snapshot(1)).words
+
+
+def test_a_folder_whose_name_is_no_text_gets_a_report(report, tmp_path, capsys):
+    report(snapshot(1))
+    folder = tmp_path / os.fsdecode(b"n\xff")
+    folder.mkdir()
+    (tmp_path / TELEMETRY).rename(folder / TELEMETRY)
+    assert main(["report", str(folder)]) == 0
+    assert "report.html" in capsys.readouterr().out
+    assert "Run n?" in (folder / "report.html").read_text()
 
 
 def test_a_page_that_cannot_be_written_is_said_in_one_line(report, tmp_path, capsys):
