@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from pipeline.messages import ClassNumber, Count, ExitNumber, FrameNumber, Number, Share
+
 
 class Latency(msgspec.Struct, frozen=True):
     """Milliseconds. `total` runs from capture to the hub's record of the answer."""
@@ -19,8 +21,8 @@ class Latency(msgspec.Struct, frozen=True):
 class FullDepth(msgspec.Struct, frozen=True):
     """What the full network says of an audited region."""
 
-    label_id: int
-    confidence: float
+    label_id: ClassNumber
+    confidence: Share
 
 
 class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,13 +30,13 @@ class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     schema: int
     source: str
-    frame: int
-    region: int
+    frame: FrameNumber
+    region: Count
     zone: str | None
-    segment: int
+    segment: Count
     """Number of the unbroken stretch: grows when a camera was opened again, when its pictures have
     changed their size, and with each file of several."""
-    pts_s: float
+    pts_s: Number
     """Seconds of source time; never falls. What passed in a gap is in it."""
     captured_at: str
     """RFC 3339, UTC."""
@@ -45,16 +47,16 @@ class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Null where the answer is less sure than `labels.min_confidence`."""
     smoothed_label: str | None
     """The label to show: what `labels.smooth.needed` of the last `of` answers agree on."""
-    label_id: int
-    confidence: float
-    exit: int
-    difficulty: float
+    label_id: ClassNumber
+    confidence: Share
+    exit: ExitNumber
+    difficulty: Share
     late: bool
     """Cut short by `runtime.region_deadline_ms`: the policy would have gone on."""
     audited: bool
     full_depth: FullDepth | None
-    policy_version: int
-    macs: int
+    policy_version: Count
+    macs: Count
     latency_ms: Latency
 
 
