@@ -97,7 +97,7 @@ def _points(found: Verification) -> list[tuple[str, str]]:
 
 def _share(found: Verification) -> str:
     if found.disagreement is None:
-        return "not measured: the promise is about none of the answers"
+        return "not measured"
     return f"{found.differ:,} ({found.disagreement:.2%})"
 
 
@@ -154,6 +154,8 @@ def _verdict(found: Verification) -> Text:
     if found.by_hand or len(found.limits) > 1:
         notes.append("steered by hand")
     promise = f" ({'; '.join(notes)})" if notes else ""
+    if found.kept and not found.judged:
+        return Text(f"NOT MEASURED{promise}: the promise is about none of the answers", "bold")
     if found.kept:
         return Text(f"KEPT{promise}", "bold green")
     return Text(f"NOT KEPT{promise}: " + "; ".join(found.broken), "bold red")

@@ -235,6 +235,9 @@ def test_answers_that_a_deadline_cut_short_are_left_out_and_counted(in_threads, 
     assert found["late"] == late
     assert found["judged"] == found["regions"] - late
     assert f"{late} answers that a deadline cut short" in said
+    assert found["judged"] == 0
+    assert "NOT MEASURED (the run did not adapt" in said
+    assert "KEPT" not in said
 
 
 def replaced_pictures(folder):
