@@ -31,6 +31,7 @@ Share = Annotated[float, Meta(ge=0, le=1.000001)]
 ClassNumber = Annotated[int, Meta(ge=0, le=65_535)]
 ExitNumber = Annotated[int, Meta(ge=0, le=254)]
 Credits = Annotated[int, Meta(ge=0, le=1 << 20)]
+ReaderState = Literal["starting", "running", "reconnecting"]
 Role = Literal["reader", "worker", "sink", "monitor"]
 
 
@@ -122,7 +123,7 @@ class ReaderStatus(Message, frozen=True):
 
     source: str
     counters: Counters
-    state: str
+    state: ReaderState
     waiting: Count
     """Frames held for want of a credit."""
     link: LinkAccount = LinkAccount()

@@ -17,13 +17,16 @@ def is_remote(source: SourceConfig) -> bool:
     return source.uri.strip().lower() == REMOTE_URI
 
 
-def check_address(address: str, *, where: str, has_keys: bool) -> None:
+def check_address(
+    address: str, *, where: str, has_keys: bool, is_listened_at: bool = False
+) -> None:
     """Hold an address to what is allowed.
 
     Args:
         address: as configured.
         where: the key or flag that it came from.
         has_keys: what travels is encrypted, and only those with a key may come.
+        is_listened_at: `*` (all of this host's addresses) and port 0 (a free one) mean something.
 
     Raises:
         ConfigError: it is none, or others could reach it without a key.
@@ -31,6 +34,11 @@ def check_address(address: str, *, where: str, has_keys: bool) -> None:
     match = _ADDRESS.fullmatch(address)
     if match is None or not int(match["port"]) < 65_536:
         raise ConfigError(f"{where}: expected tcp://HOST:PORT, got {address!r}")
+    if not is_listened_at and (match["host"] == "*" or not int(match["port"])):
+        raise ConfigError(
+            f"{where}: expected the host and port that the run listens at, got {address}; only "
+            "`listen.address` takes * and port 0"
+        )
     if not has_keys and not _is_loopback(match["host"].strip("[]")):
         raise ConfigError(
             f"{where}: expected keys for {address}, because others can reach it; make some with "

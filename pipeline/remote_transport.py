@@ -4,6 +4,7 @@ One connection is one incarnation of a reader: it is never mended. What travelle
 be lost in either direction, so its successor begins with what the hub says it has.
 """
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ _SEND_TIMEOUT_MS = 2_000
 """Credits bound what is queued, so a socket that takes nothing has no connection."""
 _NEVER = -1
 _PONGS_KEPT = 16
+_SETTLE_MS = 100
 _REFUSALS: Final = frozenset(
     {
         zmq.Event.HANDSHAKE_FAILED_AUTH,
@@ -125,6 +127,11 @@ class Clock:
         self._seen: deque[tuple[int, int]] = deque(maxlen=_PONGS_KEPT)
         self.ahead_ns = 0
 
+    @property
+    def is_known(self) -> bool:
+        """An answer has come."""
+        return bool(self._seen)
+
     def learn(self, pong: Pong, now_ns: int) -> None:
         """Take an answer that arrived now."""
         middle_ns = (pong.sent_ns + now_ns) // 2
@@ -196,10 +203,37 @@ class RemoteLink(Link):
         self._check()
         return None
 
+    @property
+    def ahead_ns(self) -> int:
+        """How far the hub's monotonic clock is ahead of ours; see `settle_clock`."""
+        return self._clock.ahead_ns
+
+    def settle_clock(self, timeout_s: float, stopping: threading.Event) -> None:
+        """Ping until times can be told by the hub's clock; nothing else is awaited yet.
+
+        Args:
+            timeout_s: Within which the hub must answer.
+            stopping: Ends the wait.
+
+        Raises:
+            HubLostError: There is no answer.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while not self._clock.is_known and not stopping.is_set():
+            self.receive(_SETTLE_MS)
+            if time.monotonic() > deadline_s:
+                raise HubLostError("it answers no ping")
+
     def leave(self) -> None:
-        """Say goodbye, if anybody listens."""
-        self.send(Leave())
-        self.close()
+        """Say goodbye, if anybody listens, and close."""
+        hub_listens = False
+        try:
+            self.send(Leave())
+            hub_listens = True
+        except HubLostError:
+            pass  # nobody to say it to
+        finally:
+            self.close(hub_listens=hub_listens)
 
     def close(self, *, hub_listens: bool = True) -> None:
         """Close; what was sent last is still delivered if there is a hub to take it."""

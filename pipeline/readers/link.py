@@ -2,7 +2,7 @@
 
 import threading
 
-from pipeline.messages import LinkAccount
+from pipeline.messages import LinkAccount, ReaderState
 
 
 class LinkTrack:
@@ -93,8 +93,8 @@ class LinkTrack:
             )
 
     @property
-    def state(self) -> str:
-        """starting, running or reconnecting."""
+    def state(self) -> ReaderState:
+        """Of the connection."""
         with self._lock:
             if self._is_connected:
                 return "running"

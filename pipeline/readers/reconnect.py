@@ -67,14 +67,12 @@ class KeptOpen:
         """
         self._last = resume
         while True:
-            held_s = 0.0
+            began_s: float | None = None
             try:
-                began_s: float | None = None
                 for frame in self._connection():
                     began_s = self._clock() if began_s is None else began_s
                     yield frame
                 reason = self._reader.end_reason
-                held_s = 0.0 if began_s is None else self._clock() - began_s
             except SourceError as error:
                 reason = str(error)
             finally:
@@ -83,6 +81,7 @@ class KeptOpen:
             if reason == "complete":
                 return
             self._settle()
+            held_s = 0.0 if began_s is None else self._clock() - began_s
             if self._pause(redact(reason), held_s):
                 return
 

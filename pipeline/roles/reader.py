@@ -80,6 +80,8 @@ class ReaderLoop:
         self._cutter = Cutter(spec, has_one_size=self._reader.has_one_size)
         self._credits = 0
         self._status_due_s = 0.0
+        self.is_end_confirmed = False
+        """The hub knows that the source has ended."""
         self._woken, self._wake = os.pipe()
         can_wait = self._reader.can_wait
         # A slot is there only for what there is credit for, so pictures wait for that.
@@ -93,7 +95,7 @@ class ReaderLoop:
             group=_group_size(spec) if can_wait else 1,
             wake=lambda: _signal(self._wake),
         )
-        self._track = _link_track(spec)
+        self._track = _link_track(spec, is_live=self._reader.live)
         reconnect = spec.source.reconnect
         self._kept_open = KeptOpen(
             self._reader,
@@ -233,15 +235,16 @@ class ReaderLoop:
         while time.monotonic() < deadline_s and not self._stopping.is_set():
             received = self._link.receive(200)
             if received is not None and isinstance(received[0], EndConfirmed):
+                self.is_end_confirmed = True
                 return
 
 
-def _link_track(spec: ReaderSpec) -> LinkTrack:
+def _link_track(spec: ReaderSpec, *, is_live: bool) -> LinkTrack:
     last_ns = spec.resume_mono_ns
     return LinkTrack(
         spec.link,
         last_picture_s=None if last_ns is None else last_ns / 1e9,
-        resumes=spec.resume_frame is not None,
+        resumes=is_live and spec.resume_frame is not None,
     )
 
 

@@ -13,9 +13,9 @@ import msgspec
 
 from pipeline.config import CustomRegions, SourceConfig
 from pipeline.curve import ReaderKeys
-from pipeline.errors import ConfigError, PeerError, StageError
+from pipeline.errors import ConfigError, StageError
 from pipeline.messages import Assignment, Hello, Join, TurnedAway
-from pipeline.readers import open_reader
+from pipeline.readers import Backoff, check_source, open_reader
 from pipeline.remote_transport import HubLostError, RemoteLink
 from pipeline.roles.reader import ReaderLoop
 from pipeline.specs import ReaderSpec, RemoteReaderSpec
@@ -48,16 +48,21 @@ def run_remote_reader(spec: RemoteReaderSpec, context: Context, stopping: thread
     link, task = joined
     try:
         link.send(Hello("reader", task.name, os.getpid()))
-        ReaderLoop(task, link, stopping).run()
-        link.leave()
+        loop = ReaderLoop(task, link, stopping)
+        loop.run()
     except HubLostError as error:
         link.close(hub_listens=False)
         raise StageError(f"hub {spec.endpoint} is lost: {error}") from error
     except BaseException:
         link.leave()
         raise
-    if link.ended is not None and link.ended.reason != "complete":
-        raise StageError(f"source {spec.name} has ended: {link.ended.reason}")
+    link.leave()
+    if link.ended is None:
+        return
+    if link.ended.reason == "stopped":
+        raise StageError(f"source {spec.name} has ended: stopped by its hub")
+    if not loop.is_end_confirmed:
+        raise StageError(f"hub {spec.endpoint} has not confirmed the end of {spec.name}")
 
 
 def _join(
@@ -69,19 +74,22 @@ def _join(
     """
     keys = None if spec.keys is None else ReaderKeys.load(Path(spec.keys))
     is_live = open_reader(SourceConfig(uri=spec.uri)).live
-    said, delay_s = "", _FIRST_DELAY_S
+    said, backoff = "", Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
     while not stopping.is_set():
         identity = f"reader/{spec.name}#{secrets.token_hex(8)}"
         link = RemoteLink(context, spec.endpoint, identity, keys)
         try:
             answer = _ask(link, Join(spec.name, spec.owner, is_live), stopping)
-        except (HubLostError, PeerError) as error:
-            trouble = f"{error}"
-        else:
             if isinstance(answer, Assignment):
-                link.timeout_s = answer.timeout_s
+                task = _begin(link, spec, answer, identity, stopping)
                 log.info("reading for hub %s", spec.endpoint)
-                return link, reader_spec(spec, answer, identity)
+                return link, task
+        except HubLostError as error:
+            trouble = f"{error}"
+        except BaseException:
+            link.leave()
+            raise
+        else:
             if answer is None or (answer.kind == "ended" and not is_live):
                 link.close(hub_listens=False)
                 return None
@@ -93,9 +101,26 @@ def _join(
         if trouble != said:
             log.warning("hub %s: %s; trying again", spec.endpoint, trouble)
             said = trouble
-        stopping.wait(delay_s)
-        delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+        stopping.wait(backoff.next(0.0))
     return None
+
+
+def _begin(
+    link: RemoteLink,
+    spec: RemoteReaderSpec,
+    answer: Assignment,
+    identity: str,
+    stopping: threading.Event,
+) -> ReaderSpec:
+    """Take the task; from here on times can be told by the hub's clock.
+
+    Raises:
+        HubLostError: The hub is gone again.
+        UserError: The task is not for this host.
+    """
+    link.timeout_s = answer.timeout_s
+    link.settle_clock(_JOIN_TIMEOUT_S, stopping)
+    return reader_spec(spec, answer, identity, ahead_ns=link.ahead_ns)
 
 
 def _ask(link: RemoteLink, join: Join, stopping: threading.Event) -> Assignment | TurnedAway | None:
@@ -115,11 +140,19 @@ def _ask(link: RemoteLink, join: Join, stopping: threading.Event) -> Assignment 
     return None
 
 
-def reader_spec(spec: RemoteReaderSpec, answer: Assignment, identity: str) -> ReaderSpec:
+def reader_spec(
+    spec: RemoteReaderSpec, answer: Assignment, identity: str, *, ahead_ns: int = 0
+) -> ReaderSpec:
     """What the hub wants, with what is this host's own matter.
 
+    Args:
+        spec: Of this host.
+        answer: The hub's.
+        identity: Of the connection.
+        ahead_ns: How far the hub's monotonic clock is ahead of ours.
+
     Raises:
-        ConfigError: The hub asks for what only this host may decide.
+        UserError: The hub asks for what only this host may decide, or for what this source cannot.
     """
     own = {
         "name": spec.name,
@@ -128,6 +161,9 @@ def reader_spec(spec: RemoteReaderSpec, answer: Assignment, identity: str) -> Re
         "run_folder": None,
         "supervisor_pid": spec.supervisor_pid,
         "decode_threads": spec.decode_threads,
+        # Whoever has taken over the hub's host could otherwise have files written here.
+        "frames_folder": None,
+        "ring_slots": 0,
     }
     try:
         task = msgspec.convert({**answer.spec, **own, "type": "ReaderSpec"}, ReaderSpec)
@@ -143,4 +179,9 @@ def reader_spec(spec: RemoteReaderSpec, answer: Assignment, identity: str) -> Re
             f"hub {spec.endpoint}: expected regions `frame` or `zones` and no reader of its own "
             f"for {spec.name}, got a class; a hub names none on other hosts"
         )
-    return msgspec.structs.replace(task, source=msgspec.structs.replace(source, uri=spec.uri))
+    source = msgspec.structs.replace(source, uri=spec.uri, live=None)
+    check_source(source)
+    last_ns = task.resume_mono_ns
+    return msgspec.structs.replace(
+        task, source=source, resume_mono_ns=None if last_ns is None else last_ns - ahead_ns
+    )

@@ -20,8 +20,13 @@ def check_remote_source(name: str, source: SourceConfig) -> None:
     """Refuse what a hub must not decide for another host.
 
     Raises:
-        ConfigError: It names a class to be imported there.
+        ConfigError: It names a class to be imported there, or says whether it is a camera.
     """
+    if source.live is not None:
+        raise ConfigError(
+            f"sources.{name}: expected no `live` beside {REMOTE_URI}, got "
+            f"{str(source.live).lower()}; whether it is a camera says its own host"
+        )
     if source.reader is not None or source.options:
         raise ConfigError(
             f"sources.{name}: expected no `reader` and no `options` beside {REMOTE_URI}, got some; "
@@ -54,7 +59,12 @@ def check_listening(config: PipelineConfig) -> None:
             f"listen: expected a source with the URI {REMOTE_URI}, got none; add one, or leave "
             "`listen` out"
         )
-    check_address(listen.address, where="listen.address", has_keys=listen.keys is not None)
+    check_address(
+        listen.address,
+        where="listen.address",
+        has_keys=listen.keys is not None,
+        is_listened_at=True,
+    )
     if listen.keys is not None:
         HubKeys.load(Path(listen.keys))
     for sink in config.sinks:

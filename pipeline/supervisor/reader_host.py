@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from pipeline.readers import Backoff
 from pipeline.redact import redact
 from pipeline.specs import RemoteReaderSpec
 from pipeline.supervisor.children import ChildProcess
@@ -34,7 +35,7 @@ class _Reading:
         self.due_s = 0.0
         self.exit_status: int | None = None
         """Of the source; None while it goes on."""
-        self._delay_s = _FIRST_DELAY_S
+        self._backoff = Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
         self._born_s = 0.0
 
     def start(self, now_s: float) -> None:
@@ -51,10 +52,8 @@ class _Reading:
         if status in {_COMPLETE, _USER_ERROR}:
             self.exit_status = status
             return
-        if now_s - self._born_s > _STEADY_S:
-            self._delay_s = _FIRST_DELAY_S
-        self.due_s = now_s + self._delay_s
-        self._delay_s = min(2 * self._delay_s, _LONGEST_DELAY_S)
+        lived_s = now_s - self._born_s
+        self.due_s = now_s + self._backoff.next(lived_s if lived_s > _STEADY_S else 0.0)
 
 
 class ReaderHost:

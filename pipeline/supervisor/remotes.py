@@ -162,7 +162,7 @@ class Remotes:
                 f"expected one of its remote sources, {known}, got {name!r}", "refused"
             )
         ended = self._hub.sources[name].ended
-        if ended is not None and ended.reason == "complete":
+        if ended is not None and ended.reason != "stopped":
             return TurnedAway(f"source {name} has come to its end in this run", "ended")
         if ended is not None or self._is_draining:
             return TurnedAway(f"source {name} is not read any more in this run", "stopping")
@@ -185,5 +185,5 @@ class Remotes:
         if self._is_draining:
             self._hub.source_failed(name, "stopped")
             return
-        source.state = "reconnecting"
+        source.state = "reconnecting"  # a file, too, whose next reader nobody here starts
         self._alarm(f"source {name}: its reader is gone ({reason}); waiting for the next one")

@@ -1,10 +1,17 @@
 """Real sockets with CURVE between a hub's door and readers' links."""
 
+import threading
+import time
+
 import pytest
 
 from pipeline.curve import HubKeys, ReaderKeys, make_keys
-from pipeline.messages import Credit, Hello, Join, Ping, Pong
+from pipeline.errors import StageError
+from pipeline.messages import Assignment, Credit, Frames, Hello, Join, Ping, Pong, SourceEnded
 from pipeline.remote_transport import Door, HubLostError, RemoteLink
+from pipeline.roles import reader as reader_role
+from pipeline.roles.remote_reader import run_remote_reader
+from pipeline.specs import RemoteReaderSpec
 from pipeline.transport import HubSocket, Received, new_context
 
 WAIT_MS = 5_000
@@ -147,3 +154,86 @@ def test_a_hub_that_is_gone_is_lost_at_once(context, keys, connect, door):
     arrived(hub)
     hub.close()
     assert lost(link) == "the connection ended"
+
+
+def test_who_leaves_a_hub_that_is_gone_closes_all_the_same(context):
+    link = RemoteLink(context, "tcp://127.0.0.1:9", "reader/gate#a", None)
+    lost(link)
+    link.leave()
+    assert link._dealer.closed
+
+
+# --- a whole reader -------------------------------------------------------------------------------
+
+AHEAD_NS = 10**15
+
+
+class Reading:
+    """A reader in a thread, with a hub whose clock is ahead, and that never confirms an end."""
+
+    def __init__(self, hub, door, keys):
+        self.hub, self.heard, self.raised = hub, [], []
+        spec = RemoteReaderSpec(
+            name="gate",
+            identity="reader/gate",
+            endpoint=door.address,
+            run_folder=None,
+            supervisor_pid=1,
+            uri="synthetic://?frames=5",
+            keys=str(keys / "gate"),
+            decode_threads=1,
+            owner="o",
+        )
+        self.stopping = threading.Event()
+        self.context = new_context()
+        self.thread = threading.Thread(target=self._read, args=(spec,))
+        self.thread.start()
+
+    def _read(self, spec):
+        try:
+            run_remote_reader(spec, self.context, self.stopping)
+        except StageError as error:
+            self.raised.append(str(error))
+
+    def until(self, kind):
+        """Answer as a hub does until such a message has come."""
+        while not any(isinstance(message, kind) for message in self.heard):
+            for got in arrived(self.hub):
+                self.heard.append(got.message)
+                answer = self._answer(got.message)
+                if answer is not None:
+                    self.hub.send(got.peer, answer)
+        return next(message for message in self.heard if isinstance(message, kind))
+
+    def _answer(self, message):
+        if isinstance(message, Join):
+            task = {"source": {"uri": "remote://"}, "input_size": [8, 8], "resize": "stretch"}
+            return Assignment(task, 5.0)
+        if isinstance(message, Ping):
+            return Pong(message.sent_ns, time.monotonic_ns() + AHEAD_NS)
+        return Credit(8) if isinstance(message, Hello) else None
+
+
+@pytest.fixture
+def reading(hub, door, keys, monkeypatch):
+    monkeypatch.setattr(reader_role, "_CONFIRM_TIMEOUT_S", 0.5)
+    reading = Reading(hub, door, keys)
+    yield reading
+    reading.stopping.set()
+    reading.thread.join(timeout=20)
+    reading.context.destroy(linger=0)
+
+
+def test_a_reader_knows_the_hubs_clock_before_it_says_hello(reading):
+    reading.until(Hello)
+    kinds = [type(message) for message in reading.heard]
+    assert kinds.index(Ping) < kinds.index(Hello)
+    frames = reading.until(Frames).frames
+    assert frames[0].captured_mono_ns == pytest.approx(time.monotonic_ns() + AHEAD_NS, abs=60e9)
+
+
+def test_an_end_that_the_hub_does_not_confirm_is_no_end(reading):
+    reading.until(SourceEnded)
+    reading.thread.join(timeout=20)
+    assert not reading.thread.is_alive()
+    assert ["has not confirmed the end of gate" in words for words in reading.raised] == [True]

@@ -2,12 +2,13 @@
 
 import socket
 
+import msgspec
 import pytest
 
 from pipeline.config import SourceConfig
 from pipeline.config_file import check_config
 from pipeline.curve import make_keys
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, UserError
 from pipeline.messages import Assignment
 from pipeline.remote_address import check_address, is_remote
 from pipeline.remote_transport import Door
@@ -35,12 +36,19 @@ def test_nobody_else_can_reach_loopback(address):
 
 @pytest.mark.parametrize(
     "address",
-    ["tcp://0.0.0.0:5557", "tcp://*:5557", "tcp://camera.example:1", "tcp://[::]:5557"],
+    ["tcp://0.0.0.0:5557", "tcp://camera.example:1", "tcp://[::]:5557"],
 )
 def test_where_others_can_connect_keys_are_needed(address):
     check_address(address, where="--hub", has_keys=True)
     with pytest.raises(ConfigError, match=r"--hub: expected keys for tcp://.*others can reach it"):
         check_address(address, where="--hub", has_keys=False)
+
+
+@pytest.mark.parametrize("address", ["tcp://*:5557", "tcp://10.0.0.1:0"])
+def test_only_a_hub_can_listen_everywhere_or_at_a_free_port(address):
+    check_address(address, where="listen.address", has_keys=True, is_listened_at=True)
+    with pytest.raises(ConfigError, match="--hub: expected the host and port that the run listens"):
+        check_address(address, where="--hub", has_keys=True)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +118,7 @@ REMOTE = RemoteReaderSpec(
     endpoint="tcp://hub:1",
     run_folder=None,
     supervisor_pid=7,
-    uri="clip.mp4",
+    uri="synthetic://",
     decode_threads=2,
     owner="o",
 )
@@ -119,9 +127,35 @@ TASK = {"source": {"uri": "remote://", "stride": 3}, "input_size": [16, 16], "re
 
 def test_a_task_becomes_a_spec_with_what_is_this_hosts_own_matter():
     spec = reader_spec(REMOTE, Assignment(TASK | {"supervisor_pid": 1}, 5), "reader/gate#x")
-    assert (spec.source.uri, spec.source.stride) == ("clip.mp4", 3)
+    assert (spec.source.uri, spec.source.stride) == ("synthetic://", 3)
     assert (spec.identity, spec.endpoint) == ("reader/gate#x", "tcp://hub:1")
     assert (spec.supervisor_pid, spec.decode_threads, spec.run_folder) == (7, 2, None)
+
+
+def test_a_hub_cannot_have_files_written_here():
+    task = TASK | {"frames_folder": "/home/somebody", "ring_slots": 16}
+    spec = reader_spec(REMOTE, Assignment(task, 5), "x")
+    assert (spec.frames_folder, spec.ring_slots) == (None, 0)
+
+
+def test_the_last_picture_is_told_by_this_hosts_clock():
+    task = TASK | {"resume_frame": 4, "resume_mono_ns": 9_000}
+    spec = reader_spec(REMOTE, Assignment(task, 5), "x", ahead_ns=2_000)
+    assert spec.resume_mono_ns == 7_000
+
+
+def test_whether_a_source_is_a_camera_says_its_own_host():
+    task = TASK | {"source": TASK["source"] | {"live": True}}
+    assert reader_spec(REMOTE, Assignment(task, 5), "x").source.live is None
+    source = SourceConfig(uri="remote://", live=True)
+    with pytest.raises(ConfigError, match=r"sources\.gate: expected no `live` beside remote://"):
+        check_remote_source("gate", source)
+
+
+def test_a_source_that_is_gone_is_named():
+    gone = msgspec.structs.replace(REMOTE, uri="gone.mp4")
+    with pytest.raises(UserError, match=r"gone\.mp4: no such file"):
+        reader_spec(gone, Assignment(TASK, 5), "x")
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,18 @@ def test_a_camera_that_stays_away_is_one_alarm_with_the_reason(rig):
     assert [minute("running"), minute("reconnecting")] == [[], away]
 
 
+def test_what_a_reader_says_is_one_line_without_a_password(rig):
+    trouble = "rtsp://viewer:secret@192.0.2.1/x:\x1b[2J\nrefused"
+    rig.say("reader/a#0", status("reconnecting", trouble=trouble))
+    for _ in range(AWAY_NS // SECOND_NS + 1):
+        rig.say("reader/a#0", status("reconnecting", trouble=trouble))
+        after(rig, SECOND_NS)
+    (alarm,) = [action.text for action in rig.others if isinstance(action, Alarm)]
+    assert "refused" in alarm
+    assert "secret" not in alarm
+    assert alarm.isprintable()
+
+
 def test_state_and_gaps_are_as_the_reader_says(rig):
     account = LinkAccount(3, 2, 4.5, 2.0, 1)
     rig.say("reader/a#0", status("reconnecting", link=account))

@@ -21,7 +21,7 @@ class Clock:
 
 
 class Scripted(Reader):
-    """Each connection is an error, or a number of pictures, 0.04 s apart, and a reason to end."""
+    """Each connection is an error, or a number of pictures, 0.04 s apart, and a reason or error."""
 
     live = True
 
@@ -47,6 +47,8 @@ class Scripted(Reader):
             frame.captured_mono_ns = int(self.clock.now_s * 1e9)
             frame.skipped, frame.corrupt = self.skipped, 0
             yield frame
+        if isinstance(self.end_reason, Exception):
+            raise self.end_reason
 
     def close(self):
         self.closed += 1
@@ -102,6 +104,13 @@ def test_tries_without_a_picture_are_one_gap(play):
     assert [f.index for f in frames] == [0, 1, 2]
     assert track.account == LinkAccount(2, 1, 40.04, 40.04, 0)
     assert waits[0] <= 1.0 < waits[2] <= 4.0
+
+
+def test_a_connection_that_held_and_then_failed_is_tried_again_soon(play):
+    away = [SourceError("no answer")] * 4
+    _, _, waits, _ = play((2, "lost"), *away, (900, SourceError("reset")), (1, "lost"))
+    assert waits[4] > 4.0
+    assert waits[5] <= 1.0
 
 
 def test_a_camera_that_was_never_there_has_no_gap(play):

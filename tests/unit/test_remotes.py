@@ -160,6 +160,14 @@ def test_after_its_end_a_source_needs_no_reader(site):
     assert site.join("remote:r2").kind == "ended"
 
 
+def test_a_source_that_ended_badly_needs_no_reader_either(site):
+    site.join()
+    site.hub.receive("remote:r1", Hello("reader", "gate", 1), b"", 0)
+    ended = SourceEnded("gate", "clip.mp4: is cut off", Counters(), ok=False)
+    site.hub.receive("remote:r1", ended, b"", 0)
+    assert site.join("remote:r2").kind == "ended"
+
+
 def test_a_drain_ends_what_nobody_reads_and_what_is_lost_meanwhile(site):
     site.join()
     site.remotes.drain()

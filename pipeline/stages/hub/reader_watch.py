@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.messages import ReaderStatus
+from pipeline.one_line import one_line
+from pipeline.redact import redact
 from pipeline.stages.hub.actions import Action, Alarm, Kill
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.source import SourceTrack
@@ -57,7 +59,8 @@ class ReaderWatch:
         """Its reader has said how it is."""
         seen, source = self._seen[message.source], self._sources[message.source]
         seen.stuck_s = message.stuck_s
-        seen.trouble = message.trouble
+        # It may come from another host, and what a library says may name a whole URI.
+        seen.trouble = None if message.trouble is None else one_line(redact(message.trouble))
         source.link = message.link
         if source.is_live and source.ended is None:
             source.state = message.state
