@@ -149,7 +149,7 @@ def _add_sources(plain: dict[str, Any], sources: Iterable[str]) -> None:
         match = _NAMED_SOURCE.match(text)
         name, uri = (match[1], match[2]) if match else (_name_for(text, known), text)
         if name in given:
-            raise ConfigError(f"--source: {name!r} is given twice; sources need different names")
+            raise ConfigError(f"source {name!r} is given twice; give each a name of its own")
         given.add(name)
         body = known.get(name)
         known[name] = {**(body if isinstance(body, dict) else {}), "uri": uri}

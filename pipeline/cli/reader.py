@@ -56,8 +56,6 @@ def _uris(sources: list[str]) -> dict[str, str]:
                 f"NAME=URI: expected the run's name for the source before its URI, got {text!r}"
             )
     config = load_config(sources=sources, with_overrides=False).config
-    if len(config.sources) < len(sources):
-        raise ConfigError("NAME=URI: expected different names, got one twice")
     for name, source in config.sources.items():
         if is_remote(source):
             raise ConfigError(f"{name}: expected a source of this host, got {source.uri}")

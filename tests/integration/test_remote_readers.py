@@ -183,7 +183,7 @@ def test_a_reader_that_leaves_does_not_end_its_source(host, run_hub, clip, tmp_p
         (["--hub", "10.0.0.1", "gate={clip}"], "--hub: expected tcp://HOST:PORT, got '10.0.0.1'"),
         (["--hub", "tcp://127.0.0.1:1", "{clip}"], "expected the run's name for the source"),
         (["--hub", "tcp://127.0.0.1:1", "gate=no.mp4"], "no.mp4: no such file"),
-        (["--hub", "tcp://127.0.0.1:1", "a={clip}", "a={clip}"], "different names, got one twice"),
+        (["--hub", "tcp://127.0.0.1:1", "a={clip}", "a={clip}"], "is given twice"),
         (["--hub", "tcp://127.0.0.1:1", "gate=remote://"], "expected a source of this host"),
     ],
 )
