@@ -1,4 +1,4 @@
-"""Entry point of a child process: `python -m pipeline.child ROLE`.
+"""Entry point of a child process: `python -m pipeline.child ROLE NAME`.
 
 The first line on standard input is the child's spec. Standard input then stays open for as long as
 the supervisor lives: when it closes, the child ends, so nothing is ever orphaned.

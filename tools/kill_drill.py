@@ -133,7 +133,7 @@ class Run:
         if role == "supervisor":
             return self.process.pid
         for pid in self.alive():
-            if _command_line(pid)[-3:] == ["-m", "pipeline.child", role]:
+            if _command_line(pid)[-4:-1] == ["-m", "pipeline.child", role]:
                 return pid
         raise DrillError(f"expected a living {role}, found none")
 

@@ -149,7 +149,7 @@ def _target(entry: Path) -> str:
 
 def _role(pid: int) -> str:
     words = Path(f"/proc/{pid}/cmdline").read_text().removesuffix("\0").split("\0")
-    return words[-1] if words[-3:-1] == ["-m", "pipeline.child"] else "supervisor"
+    return words[-2] if words[-4:-2] == ["-m", "pipeline.child"] else "supervisor"
 
 
 def _files(folder: Path) -> list[Path]:

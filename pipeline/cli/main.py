@@ -12,7 +12,7 @@ from dart_stream.errors import DartStreamError
 from pipeline.errors import PipelineError, UserError
 
 COMMANDS: Final = (
-    *("run", "demo", "top", "control", "replay", "report", "verify"),
+    *("run", "demo", "top", "control", "replay", "report", "verify", "chaos"),
     *("validate", "doctor", "schema", "models"),
     *("train", "calibrate", "evaluate", "bench", "keys", "reader"),
 )

@@ -81,7 +81,8 @@ class ChildProcess(Child):
     def __init__(self, spec: AnySpec, keep_open: int | None = None) -> None:
         super().__init__(spec)
         self._process = subprocess.Popen(  # noqa: S603  # our own module, no shell
-            [sys.executable, "-P", "-m", "pipeline.child", self.role],
+            # Neither word is read there: they tell a person who looks at processes which it is.
+            [sys.executable, "-P", "-m", "pipeline.child", self.role, spec.name],
             stdin=subprocess.PIPE,
             stdout=None if isinstance(spec, MonitorSpec) else subprocess.DEVNULL,
             stderr=subprocess.PIPE,

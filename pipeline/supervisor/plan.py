@@ -185,7 +185,7 @@ class RunPlan:
                 if source.max_age is not None
             },
             patience_of={
-                name: int(_patience_s(source) * 1e9)
+                name: int(patience_s(source) * 1e9)
                 for name, source in self.config.sources.items()
                 if traits_of(source).live and not is_remote(source)
             },
@@ -324,7 +324,7 @@ def _credits_of(config: PipelineConfig, drawn: AbstractSet[str] = frozenset()) -
     }
 
 
-def _patience_s(source: SourceConfig) -> float:
+def patience_s(source: SourceConfig) -> float:
     """How long the reader of a camera may hang: its own time-outs one after the other, and more."""
     return 2 * source.open_timeout + source.stall_after + _GRACE_S
 

@@ -14,6 +14,7 @@ FLAGS = {
     "replay": ["run", "--speed"],
     "report": ["run", "--out"],
     "verify": ["run", "--window", "--device", "--precision", "--threads", "--quiet"],
+    "chaos": ["config", "--faults", "--seed", "--out", "--only", "--json"],
     "validate": ["config"],
     "doctor": ["--model"],
     "schema": ["kind"],
