@@ -7,9 +7,11 @@ its frame, which grows within a ring: whoever finds another one than he was told
 
 import contextlib
 import errno
+import logging
 import mmap
 import os
 import struct
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,6 +29,9 @@ _SLOT: Final = struct.Struct("<qIIII")
 _LINE: Final = 64
 """Bytes before the first slot and before each slot's pixels."""
 _EMPTY: Final = -1
+_LOOK_AGAIN_S: Final = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Picture(NamedTuple):
@@ -49,35 +54,63 @@ class RingWriter:
     Args:
         path: The file; its folder exists.
         slots: Frames that fit.
+        can_do_without: While shared memory has no room, frames get no slot, and it is tried again
+            every second. So it is once a run goes on: pictures are then missing, counted, from
+            what is drawn, and answers from nothing. At its beginning a lack of room is an error.
     """
 
-    def __init__(self, path: Path, slots: int) -> None:
+    def __init__(self, path: Path, slots: int, *, can_do_without: bool = False) -> None:
         self._path = path
         self._slots = slots
+        self._can_do_without = can_do_without
+        self._missing_until_s: float | None = None
         self._next = 0
         self._free = slots
         self._slot_bytes = 0
         self._map: mmap.mmap | None = None
 
     def put(self, frame: Frame) -> int | None:
-        """Copy a frame into the next slot; its number, or None if the ring is full.
+        """Copy a frame into the next slot; its number, or None if there is none for it.
 
         A frame that is larger than the first one was is scaled down until it fits.
 
         Raises:
-            SourceError: Shared memory has no room for the ring.
+            SourceError: Shared memory has no room for the ring, and it must have.
         """
-        if not self._free:
+        if not self._free or self._waits_for_room:
             return None
         pixels = frame.pixels()
         if self._map is None:
-            self._slot_bytes = -(-pixels.nbytes // _LINE) * _LINE
-            self._map = _create(self._path, self._slots, self._slot_bytes)
+            self._map = self._made(pixels.nbytes)
+            if self._map is None:
+                return None
         slot = self._next
         self._fill(self._map, slot, frame, _fitted(pixels, self._slot_bytes))
         self._next = (slot + 1) % self._slots
         self._free -= 1
         return slot
+
+    @property
+    def _waits_for_room(self) -> bool:
+        until_s = self._missing_until_s
+        return until_s is not None and time.monotonic() < until_s
+
+    def _made(self, picture_bytes: int) -> mmap.mmap | None:
+        """The file, or None while there is no room for it."""
+        self._slot_bytes = -(-picture_bytes // _LINE) * _LINE
+        try:
+            made = _create(self._path, self._slots, self._slot_bytes)
+        except SourceError as error:
+            if not self._can_do_without:
+                raise
+            if self._missing_until_s is None:
+                log.warning("%s; frames are not drawn until there is room", error)
+            self._missing_until_s = time.monotonic() + _LOOK_AGAIN_S
+            return None
+        if self._missing_until_s is not None:
+            log.info("shared memory: there is room again")
+            self._missing_until_s = None
+        return made
 
     def release(self, count: int) -> None:
         """So many of the slots, the oldest, may be filled again."""

@@ -11,6 +11,7 @@ from pipeline.chaos.schedule import Strike
 from pipeline.chaos.stages import SUPERVISOR, Stage, stages_of
 from pipeline.errors import StageError
 from pipeline.supervisor.plan import RunPlan
+from pipeline.supervisor.source_traits import traits_of
 
 RECOVERY_LIMIT_S: Final = 120.0
 _LOOK_S: Final = 0.05
@@ -59,6 +60,11 @@ class Drill:
         self._say = say
         self._stages = [stage for stage in stages_of(plan) if stage.role != SUPERVISOR]
         self._sources = [stage.name for stage in self._stages if stage.role == "reader"]
+        self._endless = {
+            name
+            for name, source in plan.config.sources.items()
+            if source.loop is True or traits_of(source).live
+        }
         runtime = plan.config.runtime
         self._start_limit_s = runtime.start_timeout_s
         self._window_s = runtime.restart_window_s
@@ -132,6 +138,9 @@ class Drill:
         deadline_s = time.monotonic() + limit_s
         seen: int | None = None
         while True:
+            ended = sorted(self._endless & scene.tail.ended)
+            if ended:
+                return f"{', '.join(ended)} has ended, which should not end"
             missing = self._missing(before, gone)
             if not missing and gone is not None and gone[0].role == "worker":
                 # Its process is there; a state that was published since says whether it works.

@@ -1,9 +1,12 @@
 """`dart-stream chaos`: faults from a seed into a running pipeline, and an exact account of it."""
 
 import argparse
+import contextlib
 import json
 import shlex
+import signal
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -54,23 +57,33 @@ def execute(args: argparse.Namespace) -> int:
     out = args.out or Path("runs") / datetime.now().astimezone().strftime("chaos-%Y%m%d-%H%M%S")
     _prepare(out)
     say: Any = (lambda _: None) if args.json else _print
-    report = carry_out(
-        Asked(
-            config=args.config,
-            plan=plan,
-            out=out,
-            faults=args.faults,
-            seed=args.seed,
-            only=only,
-            command=shlex.join(["dart-stream", *sys.argv[1:]]),
-        ),
-        say,
-        lambda hit: say(hit_line(hit)),
+    asked = Asked(
+        config=args.config,
+        plan=plan,
+        out=out,
+        faults=args.faults,
+        seed=args.seed,
+        only=only,
+        command=shlex.join(["dart-stream", *sys.argv[1:]]),
     )
+    with _interrupted_by_signals():
+        report = carry_out(asked, say, lambda hit: say(hit_line(hit)))
     _tell(report, out / REPORT, as_json=args.json)
     if report.problems:
         return 1
     return 130 if report.is_interrupted else 0
+
+
+@contextlib.contextmanager
+def _interrupted_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a drill as Ctrl-C does: with the run drained, and a report."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _kinds(text: str) -> list[str]:

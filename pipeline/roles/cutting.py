@@ -74,7 +74,8 @@ class Cutter:
 def _ring(spec: ReaderSpec) -> RingWriter | None:
     if spec.frames_folder is None or not spec.ring_slots:
         return None
-    return RingWriter(ring_path(spec.frames_folder, spec.identity), spec.ring_slots)
+    path = ring_path(spec.frames_folder, spec.identity)
+    return RingWriter(path, spec.ring_slots, can_do_without=spec.resume_frame is not None)
 
 
 def _header(region: FoundRegion) -> RegionHeader:

@@ -128,6 +128,38 @@ def test_shared_memory_that_is_full_is_an_error_in_words(path, monkeypatch):
     assert not path.exists()
 
 
+def test_a_run_that_goes_on_does_without_pictures_until_there_is_room(path, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pipeline.frame_ring._LOOK_AGAIN_S", 0.0)
+    writer = RingWriter(path, 4, can_do_without=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.frame_ring.os", SimpleNamespace(**vars(os)))
+        patch.setattr("pipeline.frame_ring.os.posix_fallocate", full)
+        assert [writer.put(frame(n)) for n in range(3)] == [None, None, None]
+    assert writer.put(frame(3)) == 0
+    assert RingReader(path).picture(0, 3) is not None
+    said = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert len(said) == 1
+    assert said[0].endswith("frames are not drawn until there is room")
+
+
+def test_while_there_is_no_room_it_is_not_tried_with_every_frame(path, monkeypatch):
+    attempts = []
+
+    def full(*_):
+        attempts.append(1)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("pipeline.frame_ring._LOOK_AGAIN_S", 1_000.0)
+    monkeypatch.setattr("pipeline.frame_ring.os", SimpleNamespace(**vars(os)))
+    monkeypatch.setattr("pipeline.frame_ring.os.posix_fallocate", full)
+    writer = RingWriter(path, 4, can_do_without=True)
+    assert [writer.put(frame(n)) for n in range(50)] == [None] * 50
+    assert len(attempts) == 1
+
+
 def test_a_ring_that_is_gone_cannot_be_opened(path):
     with pytest.raises(FileNotFoundError):
         RingReader(path)
