@@ -69,15 +69,13 @@ def require_drillable(plan: RunPlan) -> None:
     """
     config = plan.config
     if config.runtime.type != "processes":
-        raise ConfigError(
-            "runtime.type: expected processes, which alone can be killed, got threads"
-        )
+        raise ConfigError("runtime.type: expected processes, which can be killed, got threads")
     if not any(isinstance(sink, JsonlSinkConfig) for sink in config.sinks):
         raise ConfigError("sinks: expected one of type jsonl, whose lines are checked, got none")
     sources = config.sources.values()
     if not any(traits_of(source).live or source.loop is True for source in sources):
         raise ConfigError(
-            "sources: expected one that does not end, a camera or a file with `loop: true`, got none"
+            "sources: expected one that does not end (a camera, or `loop: true`), got none"
         )
 
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pipeline.chaos.fault import Fault
 from pipeline.chaos.scene import RunEndedError, Scene
@@ -77,7 +77,7 @@ class Drill:
         Raises:
             StageError: It does not, in the time that a start may take.
         """
-        problem = self._recovered(self._start_limit_s, gone=None)
+        problem = self._recovered(self._start_limit_s, killed=None)
         if problem is not None:
             raise StageError(f"the run has not begun after {self._start_limit_s:g} s: {problem}")
 
@@ -116,68 +116,70 @@ class Drill:
 
     def _strike(self, strike: Strike, at_s: float) -> Hit:
         scene = self._scene
-        gone = None
+        killed = None
         if strike.stage is not None and not strike.seconds:
-            gone = (strike.stage, scene.pid_of(strike.stage))
+            killed = _Process(strike.stage, scene.pid_of(strike.stage))
+        did, problem, over_s = "", None, time.monotonic()
         try:
             did = self._faults[strike.kind].strike(scene, strike)
             over_s = time.monotonic()
-            problem = self._recovered(RECOVERY_LIMIT_S, gone)
+            problem = self._recovered(RECOVERY_LIMIT_S, killed)
         except RunEndedError as error:
             problem = str(error)
-            hit = Hit(strike, round(at_s, 2), "", None, problem)
-            return hit
         recovery_s = None if problem else round(time.monotonic() - over_s, 3)
         return Hit(strike, round(at_s, 2), did, recovery_s, problem)
 
-    def _recovered(self, limit_s: float, gone: tuple[Stage, int | None] | None) -> str | None:
-        """Wait until every stage lives and every source has new answers; else what is missing."""
+    def _recovered(self, limit_s: float, killed: "_Process | None") -> str | None:
+        """Wait until every stage works and every source has new answers; else what is missing."""
         scene = self._scene
         scene.look()
         before = dict(scene.tail.counts)
+        missing: list[str] = []
         deadline_s = time.monotonic() + limit_s
-        seen: int | None = None
-        while True:
+        while time.monotonic() < deadline_s:
             ended = sorted(self._endless & scene.tail.ended)
             if ended:
                 return f"{', '.join(ended)} has ended, which should not end"
-            missing = self._missing(before, gone)
-            if not missing and gone is not None and gone[0].role == "worker":
-                # Its process is there; a state that was published since says whether it works.
-                seen = scene.snapshots if seen is None else seen
-                missing = [] if scene.snapshots >= seen + 2 else ["a newer state"]
-                missing = missing or self._idle_workers()
+            missing = self._dead(killed) + self._silent(before)
             if not missing:
-                return None
-            if time.monotonic() > deadline_s:
-                return f"after {limit_s:g} s still without {', '.join(missing)}"
+                return self._working(deadline_s) if _is_worker(killed) else None
             scene.wait(_LOOK_S)
+        return f"after {limit_s:g} s still without {', '.join(missing)}"
 
-    def _missing(
-        self, before: Mapping[str, int], gone: tuple[Stage, int | None] | None
-    ) -> list[str]:
+    def _dead(self, killed: "_Process | None") -> list[str]:
+        living = self._scene.living()
+        ended = self._scene.tail.ended
+        return [
+            str(stage)
+            for stage in self._stages
+            if (stage not in living or killed == _Process(stage, living[stage]))
+            and not (stage.role == "reader" and stage.name in ended)
+        ]
+
+    def _silent(self, before: Mapping[str, int]) -> list[str]:
         tail = self._scene.tail
-        silent = [
+        return [
             f"new answers of {name}"
             for name in self._sources
             if name not in tail.ended and tail.counts[name] <= before.get(name, 0)
         ]
-        living = self._scene.living()
-        dead = [
-            str(stage)
-            for stage in self._stages
-            if self._is_needed(stage) and living.get(stage) in {None, _pid_of(gone, stage)}
-        ]
-        return dead + silent
 
-    def _idle_workers(self) -> list[str]:
-        snapshot = self._scene.snapshot
-        workers = [] if snapshot is None else snapshot.workers
-        return [f"worker/{each.name} at work" for each in workers if each.state != "running"]
-
-    def _is_needed(self, stage: Stage) -> bool:
-        return stage.role != "reader" or stage.name not in self._scene.tail.ended
+    def _working(self, deadline_s: float) -> str | None:
+        """Wait until every worker works; others may have answered for one that still loads."""
+        scene = self._scene
+        known = scene.snapshots + 1  # one more may have been on its way
+        while time.monotonic() < deadline_s:
+            states = [] if scene.snapshot is None else [w.state for w in scene.snapshot.workers]
+            if scene.snapshots > known and all(state == "running" for state in states):
+                return None
+            scene.wait(_LOOK_S)
+        return "a worker does not work"
 
 
-def _pid_of(gone: tuple[Stage, int | None] | None, stage: Stage) -> int | None:
-    return gone[1] if gone is not None and gone[0] == stage else None
+class _Process(NamedTuple):
+    stage: Stage
+    pid: int | None
+
+
+def _is_worker(process: _Process | None) -> bool:
+    return process is not None and process.stage.role == "worker"

@@ -1,4 +1,4 @@
-"""Strangers at a run's sockets: as much as they can send, of what is no message and what looks so."""
+"""Strangers at a run's sockets: as much as they can send, no messages and forged ones."""
 
 import contextlib
 import random

@@ -34,7 +34,7 @@ class SharedMemoryFull(Fault):
     """Shared memory has no room when the reader of a drawn source has to begin anew."""
 
     kind = "shm_full"
-    text = "/dev/shm filled while a reader that needs it is killed"
+    text = "shared memory filled while a reader that needs it is killed"
     roles = ("reader",)
 
     def targets(self, plan: RunPlan) -> list[Target]:

@@ -128,10 +128,8 @@ def _frame_problems(
     if is_whole and source.max_age is None:
         gaps = frames["captured"] - len(account.frames)
         if gaps > poisoned or (account.frames and account.frames[-1] >= frames["captured"]):
-            return [
-                f"{len(account.frames)} of {frames['captured']} frames are there, "
-                f"{poisoned} were dropped as poison"
-            ]
+            there = f"{len(account.frames)} of {frames['captured']} frames are there"
+            return [f"{there}, {poisoned} were dropped as poison"]
     wrong = timeline_problem(source, account.frames, account.pts_s)
     return [] if wrong is None else [wrong]
 
