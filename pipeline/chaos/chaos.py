@@ -165,15 +165,10 @@ def _end(asked: Asked, scene: Scene) -> list[str]:
         return [f"the run did not end within {limit_s:g} s after it was asked to"]
     problems = [f"left behind: {what}" for what in scene.left_behind(_LEFT_BEHIND_S)]
     if scene.exit_status not in _STATUSES:
-        problems.append(f"the run ended with status {scene.exit_status}: {_last_words(asked.out)}")
+        problems.append(f"the run ended with status {scene.exit_status}: {scene.last_words}")
     return problems
 
 
 def _check(asked: Asked, scene: Scene) -> Checked:
     deaths = sum(count for stage, count in scene.restarts.items() if stage.role == "worker")
     return check_ledger(asked.plan.config, asked.out / RUN, deaths)
-
-
-def _last_words(out: Path) -> str:
-    lines = (out / _ERRORS).read_text(errors="replace").splitlines()
-    return lines[-1] if lines else "it said nothing"

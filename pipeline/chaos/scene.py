@@ -51,6 +51,7 @@ class Scene:
         environment: Mapping[str, str],
     ) -> None:
         self.out = out
+        self._errors = errors
         self.tail = ResultsTail(out / results)
         self.snapshot: Snapshot | None = None
         """The newest that came."""
@@ -115,7 +116,9 @@ class Scene:
         while True:
             self.look()
             if self.process.poll() is not None:
-                raise RunEndedError(f"the run ended by itself with status {self.exit_status}")
+                raise RunEndedError(
+                    f"the run ended by itself with status {self.exit_status}: {self.last_words}"
+                )
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
                 return
@@ -127,6 +130,12 @@ class Scene:
     def exit_status(self) -> int | None:
         """None while it runs."""
         return self.process.poll()
+
+    @property
+    def last_words(self) -> str:
+        """The last line of its standard error."""
+        lines = self._errors.read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "it said nothing"
 
     def look(self) -> None:
         """Take what has come: results, snapshots, births."""
