@@ -12,7 +12,7 @@ from pipeline.chaos.ledger_check import Checked
 
 
 class KindRow(msgspec.Struct, frozen=True):
-    """All faults of one kind against one role."""
+    """All faults of one kind against one role; times are of those that the next left time for."""
 
     kind: str
     role: str
@@ -110,7 +110,9 @@ def hit_line(hit: Hit) -> str:
     """One fault, for a person."""
     strike = hit.strike
     lasted = f"{strike.seconds:.1f} s" if strike.seconds else ""
-    outcome = hit.problem or f"back after {(hit.recovery_s or 0) * 1e3:,.0f} ms"
+    outcome = hit.problem or "the next at once"
+    if hit.recovery_s is not None:
+        outcome = f"back after {hit.recovery_s * 1e3:,.0f} ms"
     did = f"  ({hit.did})" if hit.did else ""
     return (
         f"{hit.at_s:8.1f} s  {strike.number:4d}  {strike.kind:<9} {strike.target:<18} "
@@ -124,7 +126,7 @@ def _row(kind: str, role: str, hits: list[Hit]) -> KindRow:
         kind=kind,
         role=role,
         number=len(hits),
-        survived=len(times_ms),
+        survived=sum(hit.problem is None for hit in hits),
         recovery_ms_median=round(statistics.median(times_ms)) if times_ms else None,
         recovery_ms_max=round(max(times_ms)) if times_ms else None,
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pipeline.chaos.stages import Stage
 
 _MOST_PAUSE_S = 1.5
+_IN_HASTE = 0.2
+"""Share of faults that the next one follows at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Strike:
     seconds: float
     pause_s: float
     """Rest before it."""
+    in_haste: bool
+    """The next one strikes while the run still recovers from this."""
     seed: int
     """Of whatever else is random about it."""
 
@@ -70,6 +74,7 @@ def draw(seed: int, count: int, targets: Mapping[str, Sequence[Target]]) -> list
                 stage=target.stage,
                 seconds=round(chance.uniform(*target.seconds), 2),
                 pause_s=round(chance.uniform(0, _MOST_PAUSE_S), 2),
+                in_haste=chance.random() < _IN_HASTE,
                 seed=chance.getrandbits(32),
             )
         )

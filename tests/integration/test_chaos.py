@@ -56,7 +56,7 @@ def each_once(_seed, _count, targets):
                 continue
             seen.add((kind, target.role))
             number = len(found)
-            found.append(Strike(number, kind, target.stage, target.seconds[0], 0.0, number))
+            found.append(Strike(number, kind, target.stage, target.seconds[0], 0.0, False, number))
     return found
 
 

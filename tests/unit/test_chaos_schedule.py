@@ -53,5 +53,10 @@ def test_they_are_numbered_through():
     assert [strike.number for strike in draw(1, 9, TARGETS)] == list(range(9))
 
 
+def test_one_in_five_is_followed_at_once():
+    share = sum(strike.in_haste for strike in draw(1, 2_000, TARGETS)) / 2_000
+    assert 0.17 < share < 0.23
+
+
 def test_no_fault_at_all_is_no_error():
     assert draw(1, 0, TARGETS) == []
