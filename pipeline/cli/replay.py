@@ -82,7 +82,8 @@ def _as_lines(player: Player) -> None:
         nonlocal next_at_s, last
         for snapshot in due:
             last = snapshot
-            if snapshot.time_s >= next_at_s:
+            was_set_back = snapshot.time_s < next_at_s - _LINE_INTERVAL_S
+            if snapshot.time_s >= next_at_s or was_set_back:
                 next_at_s = snapshot.time_s + _LINE_INTERVAL_S
                 last = None
                 print(one_line(snapshot), flush=True)  # noqa: T201  # the monitor without a terminal

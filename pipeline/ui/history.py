@@ -20,7 +20,9 @@ class History:
         self.latency_p95_ms: deque[float | None] = deque(maxlen=length)
         self.macs_fraction: deque[float | None] = deque(maxlen=length)
         self.adaptation: deque[AdaptationSnap | None] = deque(maxlen=length)
-        self.time_s: deque[float] = deque(maxlen=length)
+        self._at_s: deque[float] = deque(maxlen=length)
+        """Seconds since the first one, on the run's own clock: the wall clock may be set."""
+        self._uptime_s: float | None = None
 
     def add(self, snapshot: Snapshot) -> None:
         """Keep this snapshot's figures."""
@@ -30,12 +32,15 @@ class History:
         known = snapshot.adaptation
         # Lists of a thousand classes are not kept six hundred times.
         self.adaptation.append(known and msgspec.structs.replace(known, acceptance=[]))
-        self.time_s.append(snapshot.time_s)
+        # A run that was resumed counts from its new beginning.
+        passed_s = snapshot.uptime_s - (self._uptime_s or 0.0) if self._at_s else 0.0
+        self._at_s.append((self._at_s[-1] if self._at_s else 0.0) + max(passed_s, 0.0))
+        self._uptime_s = snapshot.uptime_s
 
     @property
     def span_s(self) -> float:
         """Seconds between the oldest and the newest snapshot kept."""
-        return self.time_s[-1] - self.time_s[0] if self.time_s else 0.0
+        return self._at_s[-1] - self._at_s[0] if self._at_s else 0.0
 
 
 def _known(value: float | None) -> float | None:

@@ -150,7 +150,7 @@ EDGES = [
 def history_of(*adaptations: AdaptationSnap | None) -> History:
     history = History()
     for second, adaptation in enumerate(adaptations):
-        history.add(adapting(adaptation, time_s=float(second)))
+        history.add(adapting(adaptation, uptime_s=float(second)))
     return history
 
 

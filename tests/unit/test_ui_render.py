@@ -164,7 +164,7 @@ def with_history(snapshot: Snapshot, length: int = 700) -> History:
     for i in range(length):
         macs = None if i % 7 == 0 else 0.5
         history.add(
-            msgspec.structs.replace(snapshot, time_s=i / 2, recent_macs_fraction=macs, fps=i % 50)
+            msgspec.structs.replace(snapshot, uptime_s=i / 2, recent_macs_fraction=macs, fps=i % 50)
         )
     return history
 
