@@ -30,6 +30,7 @@ _LINE: Final = 64
 """Bytes before the first slot and before each slot's pixels."""
 _EMPTY: Final = -1
 _LOOK_AGAIN_S: Final = 1.0
+_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.ENOMEM, errno.EDQUOT, errno.EFBIG})
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ def _create(path: Path, slots: int, slot_bytes: int) -> mmap.mmap:
         memory = mmap.mmap(descriptor, size)
     except OSError as error:
         path.unlink(missing_ok=True)
-        if error.errno not in {errno.ENOSPC, errno.ENOMEM}:
+        if error.errno not in _NO_ROOM:
             raise
         raise SourceError(
             f"shared memory: expected room for {slots} frames, {size / 1e6:.0f} MB, in "

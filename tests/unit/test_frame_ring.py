@@ -116,9 +116,10 @@ def test_a_ring_is_private_and_its_memory_is_there_before_it_is_used(path):
     assert status.st_blocks * 512 >= status.st_size > 4 * 64 * 48 * 3
 
 
-def test_shared_memory_that_is_full_is_an_error_in_words(path, monkeypatch):
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG], ids=os.strerror)
+def test_shared_memory_that_is_full_is_an_error_in_words(path, monkeypatch, code):
     def full(*_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr("pipeline.frame_ring.os", SimpleNamespace(**vars(os)))
     monkeypatch.setattr("pipeline.frame_ring.os.posix_fallocate", full)
