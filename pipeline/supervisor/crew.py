@@ -106,6 +106,11 @@ class Crew:
         if identity in self._children:
             self._children[identity].kill()
 
+    def forgive(self, away_s: float) -> None:
+        """Nobody listened for so long, not even to a hello."""
+        for identity in self._born_s:
+            self._born_s[identity] += away_s
+
     def reap(self, now_s: float) -> None:
         """Notice who has died or never spoke, and decide what follows."""
         for identity, child in list(self._children.items()):

@@ -112,6 +112,11 @@ class Remotes:
             raise PeerError(f"{peer}: unexpected {type(message).__name__} from a remote reader")
         return False
 
+    def forgive(self, away_ns: int, now_ns: int) -> None:
+        """Nobody listened for so long."""
+        for held in self._held.values():
+            held.heard_ns = min(held.heard_ns + away_ns, now_ns)
+
     def watch(self, now_ns: int) -> None:
         """Give up those who have been silent for too long; say once that some were not let in."""
         if self.refused_clients and not self._has_told:

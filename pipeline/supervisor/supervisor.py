@@ -19,6 +19,7 @@ from pipeline.recording import TELEMETRY, Recording
 from pipeline.snapshot import PowerSnap, Snapshot
 from pipeline.specs import AnySpec
 from pipeline.stages.hub import Action, Alarm, Hub, Kill, NewPolicy, Note, Send
+from pipeline.supervisor.absence import Absence
 from pipeline.supervisor.adapter_keeper import AdapterKeeper
 from pipeline.supervisor.children import Child, ChildProcess, ChildThread
 from pipeline.supervisor.crew import Crew
@@ -128,6 +129,7 @@ class Supervisor:
         self._open()
         try:
             self._crew.start_all(screen=self._screen)
+            self._absence = Absence(time.monotonic())
             while not self._is_over:
                 self._turn()
         except StageError as error:
@@ -144,6 +146,7 @@ class Supervisor:
         self._take_commands()
         self._crew.read_logs(ready)
         now_s = time.monotonic()
+        self._forgive(self._absence.ended(now_s))
         if now_s >= self._due_s["reap"]:
             self._due_s["reap"] = now_s + _REAP_INTERVAL_S
             self._crew.reap(now_s)
@@ -157,6 +160,18 @@ class Supervisor:
             self._publish()
             self._keeper.save_if_due(now_s)
         self._watch_interrupts(now_s)
+
+    def _forgive(self, away_s: float) -> None:
+        """Time in which nobody listened counts against nobody."""
+        if not away_s:
+            return
+        log.warning("has not run for %.1f s; nobody is late for that", away_s)
+        away_ns, now_ns = int(away_s * 1e9), time.monotonic_ns()
+        self.hub.forgive(away_ns, now_ns)
+        self._remotes.forgive(away_ns, now_ns)
+        self._crew.forgive(away_s)
+        if self._draining_since_s is not None:
+            self._draining_since_s += away_s
 
     def _take_messages(self) -> None:
         for received in self._socket.receive():

@@ -127,6 +127,16 @@ def test_a_silent_reader_is_given_up_and_its_successor_continues(site):
     assert site.state() == "starting"
 
 
+def test_a_reader_is_not_given_up_for_a_time_in_which_nobody_listened(site):
+    site.join()
+    site.say("remote:r1", Ping(0), now_s=5)
+    site.remotes.forgive(60 * SECOND_NS, 65 * SECOND_NS)
+    site.remotes.watch(66 * SECOND_NS)
+    assert site.state() == "starting"
+    site.remotes.watch(76 * SECOND_NS)
+    assert site.state() == "reconnecting"
+
+
 def test_another_host_waits_but_the_same_one_replaces_its_reader_at_once(site):
     site.join()
     assert site.join("remote:r2", owner="another").kind == "busy"

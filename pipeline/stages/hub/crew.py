@@ -171,6 +171,11 @@ class Crew:
         self._is_proven = self._is_proven and not poison
         return loss, poison
 
+    def forgive(self, away_ns: int, now_ns: int) -> None:
+        """Time in which no answer was taken does not count."""
+        for worker in self.tracks.values():
+            worker.running_since_ns = min(worker.running_since_ns + away_ns, now_ns)
+
     def kills(self, now_ns: int) -> list[Kill]:
         """Workers whose batch is past its deadline."""
         late = [

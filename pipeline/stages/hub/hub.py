@@ -199,6 +199,12 @@ class Hub:
             case _:
                 raise PeerError(f"{peer}: unexpected {type(message).__name__} from {role or '?'}")
 
+    def forgive(self, away_ns: int, now_ns: int) -> None:
+        """The driver was away for so long: it took no message, and nobody is late for that."""
+        self._crew.forgive(away_ns, now_ns)
+        self._outlet.forgive(away_ns, now_ns)
+        self._readers.forgive(away_ns, now_ns)
+
     def step(self, now_ns: int) -> list[Action]:
         """Do what has become possible; returns what the driver must carry out."""
         for source in self.sources.values():

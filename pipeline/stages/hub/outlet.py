@@ -99,6 +99,11 @@ class Outlet:
                 out.append(Send(sink.identity, message))
         return out
 
+    def forgive(self, away_ns: int, now_ns: int) -> None:
+        """Time in which no answer was taken does not count."""
+        for sink in self.tracks.values():
+            sink.heard_ns = min(sink.heard_ns + away_ns, now_ns)
+
     def kills(self, now_ns: int) -> list[Kill]:
         """Sinks that have not answered in time."""
         late = [

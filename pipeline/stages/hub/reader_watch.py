@@ -55,6 +55,11 @@ class ReaderWatch:
         """Its reader has said something."""
         self._seen[name].heard_ns = now_ns
 
+    def forgive(self, away_ns: int, now_ns: int) -> None:
+        """Time in which nobody listened does not count."""
+        for seen in self._seen.values():
+            seen.heard_ns = min(seen.heard_ns + away_ns, now_ns)
+
     def status(self, message: ReaderStatus, now_ns: int) -> None:
         """Its reader has said how it is."""
         seen, source = self._seen[message.source], self._sources[message.source]
