@@ -66,6 +66,8 @@ class Drill:
             if source.loop is True or traits_of(source).live
         }
         runtime = plan.config.runtime
+        self._has_struck_worker = False
+        """Since all workers were last seen at work."""
         self._start_limit_s = runtime.start_timeout_s
         self._window_s = runtime.restart_window_s
         # One in reserve: a process may also die of a fault that struck another.
@@ -121,13 +123,14 @@ class Drill:
         killed = None
         if strike.stage is not None and not strike.seconds:
             killed = _Process(strike.stage, scene.pid_of(strike.stage))
+        self._has_struck_worker |= strike.stage is not None and strike.stage.role == "worker"
         did, problem, recovery_s = "", None, None
         try:
             did = self._faults[strike.kind].strike(scene, strike)
             if is_last or not strike.in_haste:
                 over_s = time.monotonic()
                 problem = self._recovered(RECOVERY_LIMIT_S, killed)
-                problem = problem or self._working(over_s + RECOVERY_LIMIT_S, strike.stage)
+                problem = problem or self._working(over_s + RECOVERY_LIMIT_S)
                 recovery_s = None if problem else round(time.monotonic() - over_s, 3)
         except RunEndedError as error:
             problem = str(error)
@@ -168,15 +171,16 @@ class Drill:
             if name not in tail.ended and tail.counts[name] <= before.get(name, 0)
         ]
 
-    def _working(self, deadline_s: float, struck: Stage | None) -> str | None:
+    def _working(self, deadline_s: float) -> str | None:
         """Wait until every worker works; others may have answered for one that still loads."""
         scene = self._scene
-        if struck is None or struck.role != "worker":
+        if not self._has_struck_worker:
             return None
         known = scene.snapshots + 1  # one more may have been on its way
         while time.monotonic() < deadline_s:
             states = [] if scene.snapshot is None else [w.state for w in scene.snapshot.workers]
             if scene.snapshots > known and all(state == "running" for state in states):
+                self._has_struck_worker = False
                 return None
             scene.wait(_LOOK_S)
         return "a worker does not work"
