@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 
 import pytest
 import yaml
@@ -96,6 +97,24 @@ def test_what_a_run_does_not_survive_is_named(config, tmp_path, capsys, monkeypa
     assert f"{last['target']}: ended with signal SIGKILL more than 0 times" in last["problem"]
     assert f"not survived: kill of {last['target']}: the run ended" in report["problems"][0]
     assert "not kept" in capsys.readouterr().out
+
+
+@pytest.mark.processes
+@pytest.mark.torch_process
+def test_a_drill_that_is_interrupted_ends_its_run_and_reports(
+    config, tmp_path, monkeypatch, capsys
+):
+    def interrupt(_):
+        signal.raise_signal(signal.SIGTERM)
+        return "unreached"
+
+    monkeypatch.setattr("pipeline.chaos.report.hit_line", interrupt)
+    out = tmp_path / "out"
+    assert main(["chaos", str(config), "--out", str(out), "--only", "kill"]) == 130
+    report = json.loads((out / "chaos.json").read_text())
+    assert (report["struck"], report["interrupted"], report["problems"]) == (1, True, [])
+    assert report["run_exit_status"] == 130
+    assert "exact after 1 of 200 faults, then interrupted" in capsys.readouterr().out
 
 
 def changed(config, **sections):
