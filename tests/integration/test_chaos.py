@@ -101,9 +101,7 @@ def test_what_a_run_does_not_survive_is_named(config, tmp_path, capsys, monkeypa
 
 @pytest.mark.processes
 @pytest.mark.torch_process
-def test_a_drill_that_is_interrupted_ends_its_run_and_reports(
-    config, tmp_path, monkeypatch, capsys
-):
+def test_an_interrupted_drill_ends_its_run_and_reports(config, tmp_path, monkeypatch, capsys):
     def interrupt(_):
         signal.raise_signal(signal.SIGTERM)
         return "unreached"

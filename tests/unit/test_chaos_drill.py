@@ -85,10 +85,15 @@ def scene(plan):
 
 
 @pytest.fixture
-def drill(plan, scene, monkeypatch):
-    monkeypatch.setattr("pipeline.chaos.drill.RECOVERY_LIMIT_S", 0.05)
+def drill(plan, scene):
     faults = {fault.kind: fault for fault in (Replacing(), Harmless(), Ending())}
     return Drill(plan, scene, faults, lambda _: None)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """What does not recover is waited for no longer than this."""
+    monkeypatch.setattr("pipeline.chaos.drill.RECOVERY_LIMIT_S", 0.05)
 
 
 def strikes(*kinds, stage=WORKER, in_haste=False, seconds=0.0):
@@ -96,23 +101,23 @@ def strikes(*kinds, stage=WORKER, in_haste=False, seconds=0.0):
 
 
 def test_a_sound_run_survives_all_of_it(drill):
-    assert drill.run(strikes("kill", "slow", "kill", stage=SINK)) is None
+    assert drill.run(strikes("kill", "kill", "kill", stage=SINK)) is None
     assert [hit.problem for hit in drill.hits] == [None] * 3
     assert all(hit.recovery_s is not None for hit in drill.hits)
 
 
-def test_a_process_that_is_killed_must_be_another_one_afterwards(drill):
+def test_a_process_that_is_killed_must_be_another_one_afterwards(drill, impatient):
     found = drill.run(strikes("slow", stage=SINK))
     assert found == "slow of sink/jsonl-0: after 0.05 s still without sink/jsonl-0"
 
 
-def test_a_stage_that_does_not_come_back_is_named(drill, scene):
+def test_a_stage_that_does_not_come_back_is_named(drill, scene, impatient):
     del scene.pids[SINK]
     assert "still without sink/jsonl-0" in drill.run(strikes("kill", "kill"))
     assert len(drill.hits) == 1
 
 
-def test_a_source_that_falls_silent_is_named(drill, scene, monkeypatch):
+def test_a_source_that_falls_silent_is_named(drill, scene, monkeypatch, impatient):
     monkeypatch.setattr(scene, "look", lambda: None)
     assert "still without new answers of lot" in drill.run(strikes("kill"))
 
@@ -131,18 +136,20 @@ def test_a_run_that_ends_is_named_with_its_last_words(drill):
 def test_a_worker_that_still_loads_has_not_recovered(drill, scene):
     scene.states = ["starting"] * 6 + ["running"]
     assert drill.run(strikes("kill")) is None
-    assert scene.snapshots > 6
+    assert scene.snapshots >= 6
+
+
+def test_a_worker_that_never_works_is_a_loss(drill, scene, impatient):
     scene.states = ["starting"]
     assert drill.run(strikes("kill")) == "kill of worker/0: a worker does not work"
 
 
 def test_after_one_in_haste_the_next_comes_at_once_and_answers_for_both(drill, scene):
     scene.states = ["starting"] * 6 + ["running"]
-    hurried, last = strikes("kill")[0], strikes("slow", stage=None, seconds=1.0)[0]
-    hurried = Strike(0, "kill", WORKER, 0.0, 0.0, True, 0)
+    hurried, last = Strike(0, "kill", WORKER, 0.0, 0.0, True, 0), strikes("slow", stage=None)[0]
     assert drill.run([hurried, last]) is None
     assert [hit.recovery_s is None for hit in drill.hits] == [True, False]
-    assert scene.snapshots > 6
+    assert scene.snapshots >= 6
 
 
 def test_the_last_one_waits_for_recovery_even_in_haste(drill):
@@ -215,13 +222,4 @@ def test_a_report_counts_by_kind_and_role():
     ],
 )
 def test_a_line_says_what_became_of_a_fault(given, outcome):
-    assert hit_line(given).split() == [
-        "7.0",
-        "s",
-        "3",
-        "stop",
-        "worker/0",
-        "2.5",
-        "s",
-        *outcome.split(),
-    ]
+    assert " ".join(hit_line(given).split()) == f"7.0 s 3 stop worker/0 2.5 s {outcome}"
