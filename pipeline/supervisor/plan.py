@@ -185,9 +185,9 @@ class RunPlan:
                 if source.max_age is not None
             },
             patience_of={
-                name: int(patience_s(source) * 1e9)
+                name: int(self._patience_s(source) * 1e9)
                 for name, source in self.config.sources.items()
-                if traits_of(source).live and not is_remote(source)
+                if traits_of(source).live
             },
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
             region_deadline_ns=None
@@ -200,6 +200,11 @@ class RunPlan:
             min_confidence=self.config.labels.min_confidence,
             smooth=(self.config.labels.smooth.needed, self.config.labels.smooth.of),
         )
+
+    def _patience_s(self, source: SourceConfig) -> float:
+        """A reader on another host may hang as any other, and be as silent as its line."""
+        listen, own_s = self.config.listen, patience_s(source)
+        return max(own_s, listen.timeout_s) if is_remote(source) and listen is not None else own_s
 
 
 def plan_run(config: PipelineConfig) -> RunPlan:

@@ -15,6 +15,7 @@ from pipeline.remote_transport import Door
 from pipeline.roles.remote_reader import reader_spec
 from pipeline.specs import RemoteReaderSpec
 from pipeline.supervisor.listening import check_listening, check_remote_source
+from pipeline.supervisor.plan import plan_run
 from pipeline.supervisor.source_traits import traits_of
 from pipeline.transport import new_context
 
@@ -97,6 +98,22 @@ def test_a_remote_source_is_taken_for_a_camera():
     assert not is_remote(SourceConfig(uri="clip.mp4"))
     traits = traits_of(source)
     assert (traits.live, traits.on_full, traits.can_wait) == (True, "latest", False)
+
+
+@pytest.mark.parametrize(
+    ("source", "listen", "patience_s"),
+    [
+        ({}, {}, 35),
+        ({"open_timeout": 20, "stall_after": 30}, {}, 75),
+        ({}, {"timeout_s": 120}, 120),
+    ],
+)
+def test_a_remote_reader_may_hang_as_a_camera_and_be_as_silent_as_its_line(
+    source, listen, patience_s
+):
+    sources = {"gate": {"uri": "remote://", **source}}
+    planned = plan_run(config(OPEN | listen, sources=sources)).hub_plan()
+    assert planned.patience_of == {"gate": patience_s * 10**9}
 
 
 def test_an_address_that_is_taken_is_named():
