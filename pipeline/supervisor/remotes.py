@@ -184,11 +184,9 @@ class Remotes:
     def _lose(self, name: str, reason: str) -> None:
         held = self._held.pop(name)
         self._hub.child_lost(held.peer)
-        source = self._hub.sources[name]
-        if source.ended is not None:
+        if self._hub.sources[name].ended is not None:
             return
         if self._is_draining:
             self._hub.source_failed(name, "stopped")
             return
-        source.state = "reconnecting"  # a file, too, whose next reader nobody here starts
         self._alarm(f"source {name}: its reader is gone ({reason}); waiting for the next one")

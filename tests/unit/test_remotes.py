@@ -31,10 +31,11 @@ class Site:
     """A hub with two remote sources and nobody there yet."""
 
     def __init__(self):
-        self.rig = Rig(sources=("gate", "yard"))
+        self.rig = Rig(sources=("gate", "yard"), live=frozenset({"gate", "yard"}))
         self.hub = self.rig.hub
         for name in ("gate", "yard"):
             self.hub.child_lost(f"reader/{name}#0")
+            self.hub.sources[name].was_heard = False
         self.sent, self.alarms, self.asked = [], [], []
         listen = ListenConfig(address="tcp://127.0.0.1:1", timeout_s=10)
         plan = SimpleNamespace(
