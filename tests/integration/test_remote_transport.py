@@ -6,8 +6,18 @@ import time
 import pytest
 
 from pipeline.curve import HubKeys, ReaderKeys, make_keys
-from pipeline.errors import StageError
-from pipeline.messages import Assignment, Credit, Frames, Hello, Join, Ping, Pong, SourceEnded
+from pipeline.errors import ConfigError, StageError
+from pipeline.messages import (
+    Assignment,
+    Credit,
+    Frames,
+    Hello,
+    Join,
+    Leave,
+    Ping,
+    Pong,
+    SourceEnded,
+)
 from pipeline.remote_transport import Door, HubLostError, RemoteLink
 from pipeline.roles import reader as reader_role
 from pipeline.roles.remote_reader import run_remote_reader
@@ -172,7 +182,8 @@ class Reading:
     """A reader in a thread, with a hub whose clock is ahead, and that never confirms an end."""
 
     def __init__(self, hub, door, keys):
-        self.hub, self.heard, self.raised = hub, [], []
+        self.hub, self.heard, self.raised, self.num_bytes = hub, [], [], []
+        self.task = {"source": {"uri": "remote://"}, "input_size": [8, 8], "resize": "stretch"}
         spec = RemoteReaderSpec(
             name="gate",
             identity="reader/gate",
@@ -192,7 +203,7 @@ class Reading:
     def _read(self, spec):
         try:
             run_remote_reader(spec, self.context, self.stopping)
-        except StageError as error:
+        except (StageError, ConfigError) as error:
             self.raised.append(str(error))
 
     def until(self, kind):
@@ -200,6 +211,7 @@ class Reading:
         while not any(isinstance(message, kind) for message in self.heard):
             for got in arrived(self.hub):
                 self.heard.append(got.message)
+                self.num_bytes.append(len(got.blob))
                 answer = self._answer(got.message)
                 if answer is not None:
                     self.hub.send(got.peer, answer)
@@ -207,8 +219,7 @@ class Reading:
 
     def _answer(self, message):
         if isinstance(message, Join):
-            task = {"source": {"uri": "remote://"}, "input_size": [8, 8], "resize": "stretch"}
-            return Assignment(task, 5.0)
+            return Assignment(self.task, 5.0)
         if isinstance(message, Ping):
             return Pong(message.sent_ns, time.monotonic_ns() + AHEAD_NS)
         return Credit(8) if isinstance(message, Hello) else None
@@ -237,3 +248,23 @@ def test_an_end_that_the_hub_does_not_confirm_is_no_end(reading):
     reading.thread.join(timeout=20)
     assert not reading.thread.is_alive()
     assert ["has not confirmed the end of gate" in words for words in reading.raised] == [True]
+
+
+def test_who_cannot_take_its_task_says_goodbye(reading):
+    reading.task |= {"resize": "pad"}
+    reading.until(Leave)
+    reading.thread.join(timeout=20)
+    assert ["expected settings that this version knows" in words for words in reading.raised] == [
+        True
+    ]
+
+
+def test_crops_that_travel_together_are_a_megabyte_at_most_zones_and_all(reading):
+    zones = {str(number): [0, 0, 0.5, 0.5] for number in range(20)}
+    reading.task |= {
+        "source": {"uri": "remote://", "regions": {"type": "zones", "zones": zones}},
+        "input_size": [128, 128],
+        "credits": 8,
+    }
+    reading.until(SourceEnded)
+    assert max(reading.num_bytes) == 20 * 128 * 128 * 3  # a frame; two would be 2 MB
