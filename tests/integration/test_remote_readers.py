@@ -108,6 +108,7 @@ def test_a_remote_reader_that_dies_is_followed_by_one_that_continues(
     frames = ended.summary["frames"]
     assert (frames["captured"], frames["processed"], frames["dropped"]) == (60, 60, {})
     assert any("gate: its reader is gone" in alarm for alarm in ended.summary["alarms"])
+    assert ended.ends["gate"]["link"]["gaps"] == 0  # a file misses nothing meanwhile
     assert strangers == ["refused"]
     assert ended.summary["refused_clients"] >= 1
     assert all(0 < record["latency_ms"]["total"] < 60_000 for record in ended.records["gate"][:-1])

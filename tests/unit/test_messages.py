@@ -74,6 +74,11 @@ def test_anything_else_from_a_child_is_refused(header, match):
         m.decode_from_child(header)
 
 
+def test_a_reader_is_in_one_of_the_states_that_a_screen_knows():
+    with pytest.raises(PeerError, match="Invalid enum value 'fine'"):
+        m.decode_from_child(m.encode(m.ReaderStatus("a", m.Counters(), "fine", 0)))
+
+
 def test_mutated_messages_are_refused_or_fit_the_schema():
     rng = random.Random(1)
     decoded = 0
