@@ -13,7 +13,7 @@ import msgspec
 
 from pipeline.config import CustomRegions, SourceConfig
 from pipeline.curve import ReaderKeys
-from pipeline.errors import ConfigError, StageError
+from pipeline.errors import ConfigError, SourceError, StageError
 from pipeline.messages import Assignment, Hello, Join, TurnedAway
 from pipeline.readers import Backoff, check_source, open_reader
 from pipeline.remote_transport import HubLostError, RemoteLink
@@ -180,8 +180,17 @@ def reader_spec(
             f"for {spec.name}, got a class; a hub names none on other hosts"
         )
     source = msgspec.structs.replace(source, uri=spec.uri, live=None)
-    check_source(source)
+    _check_here(source)
     last_ns = task.resume_mono_ns
     return msgspec.structs.replace(
         task, source=source, resume_mono_ns=None if last_ns is None else last_ns - ahead_ns
     )
+
+
+def _check_here(source: SourceConfig) -> None:
+    try:
+        check_source(source)
+    except SourceError:
+        if not open_reader(source).live:
+            raise
+        # A camera that was there at the command's start is awaited, as by any reader of a run.

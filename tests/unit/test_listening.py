@@ -8,8 +8,9 @@ import pytest
 from pipeline.config import SourceConfig
 from pipeline.config_file import check_config
 from pipeline.curve import make_keys
-from pipeline.errors import ConfigError, UserError
+from pipeline.errors import ConfigError, SourceError, UserError
 from pipeline.messages import Assignment
+from pipeline.readers import check_source
 from pipeline.remote_address import check_address, is_remote
 from pipeline.remote_transport import Door
 from pipeline.roles.remote_reader import reader_spec
@@ -173,6 +174,20 @@ def test_a_source_that_is_gone_is_named():
     gone = msgspec.structs.replace(REMOTE, uri="gone.mp4")
     with pytest.raises(UserError, match=r"gone\.mp4: no such file"):
         reader_spec(gone, Assignment(TASK, 5), "x")
+
+
+def test_a_camera_that_is_unplugged_while_the_hub_is_away_is_awaited():
+    unplugged = msgspec.structs.replace(REMOTE, uri="webcam://4095")
+    with pytest.raises(SourceError, match="no camera 4095"):
+        check_source(SourceConfig(uri=unplugged.uri))
+    assert reader_spec(unplugged, Assignment(TASK, 5), "x").source.uri == "webcam://4095"
+
+
+def test_what_a_camera_cannot_do_is_named():
+    camera = msgspec.structs.replace(REMOTE, uri="rtsps://192.0.2.1/x")
+    task = TASK | {"source": TASK["source"] | {"transport": "udp"}}
+    with pytest.raises(ConfigError, match="transport: expected tcp"):
+        reader_spec(camera, Assignment(task, 5), "x")
 
 
 @pytest.mark.parametrize(
