@@ -238,7 +238,8 @@ def reading(hub, door, keys, monkeypatch):
 def test_a_reader_knows_the_hubs_clock_before_it_says_hello(reading):
     reading.until(Hello)
     kinds = [type(message) for message in reading.heard]
-    assert kinds.index(Ping) < kinds.index(Hello)
+    # The first answer alone may have waited for a hub that was busy.
+    assert kinds[: kinds.index(Hello)].count(Ping) > 1
     frames = reading.until(Frames).frames
     assert frames[0].captured_mono_ns == pytest.approx(time.monotonic_ns() + AHEAD_NS, abs=60e9)
 
