@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from dart_stream.model_info import Pixels
 from pipeline.config import ModelConfig, SinkConfig, SourceConfig
 from pipeline.messages import Counters, LinkAccount
 from pipeline.sinks.base import Network
@@ -29,7 +30,7 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     """One source to read."""
 
     source: SourceConfig
-    input_size: tuple[int, int]
+    input_size: tuple[Pixels, Pixels]
     """Height and width of a crop."""
     resize: Literal["letterbox", "stretch"]
     decode_threads: int = 1

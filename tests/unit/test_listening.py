@@ -199,6 +199,9 @@ def test_a_hub_cannot_have_anything_imported_here(more):
         reader_spec(REMOTE, Assignment(task, 5), "x")
 
 
-def test_settings_of_another_version_are_named():
+@pytest.mark.parametrize(
+    "more", [{"resize": "pad"}, {"input_size": [0, 16]}, {"input_size": [16, 1 << 20]}]
+)
+def test_settings_that_this_version_cannot_have_are_named(more):
     with pytest.raises(ConfigError, match="install the same version on both hosts"):
-        reader_spec(REMOTE, Assignment(TASK | {"resize": "pad"}, 5), "x")
+        reader_spec(REMOTE, Assignment(TASK | more, 5), "x")
