@@ -12,7 +12,7 @@ from pipeline.chaos.ledger_check import Checked, check_ledger, results_name
 from pipeline.chaos.registry import FAULTS
 from pipeline.chaos.report import ChaosReport
 from pipeline.chaos.scene import Scene
-from pipeline.chaos.schedule import Target, draw
+from pipeline.chaos.schedule import Strike, Target, draw
 from pipeline.config import JsonlSinkConfig
 from pipeline.errors import ConfigError, StageError
 from pipeline.supervisor.machine import host, versions
@@ -104,26 +104,15 @@ def carry_out(asked: Asked, say: Callable[[str], None], see: Callable[[Hit], Non
         arms.environment,
     )
     drill = Drill(asked.plan, scene, arms.faults, see)
-    problems: list[str] = []
-    is_interrupted = False
+    say(f"{len(strikes)} faults from seed {asked.seed} into {asked.out / RUN}")
     begin_s = time.monotonic()
     try:
-        try:
-            drill.wait_for_start()
-            say(f"{len(strikes)} faults from seed {asked.seed} into {asked.out / RUN}")
-            begin_s = time.monotonic()
-            lost = drill.run(strikes)
-            problems += [] if lost is None else [f"not survived: {lost}"]
-        except KeyboardInterrupt:
-            is_interrupted = True
-        except StageError as error:
-            problems.append(str(error))
+        lost, is_interrupted = _strike(drill, strikes)
         duration_s = time.monotonic() - begin_s
         say("ending the run")
-        problems += _end(asked, scene)
+        problems = lost + _end(asked, scene)
     finally:
         scene.close()
-    problems += scene.problems
     checked = _check(asked, scene)
     return ChaosReport(
         command=asked.command,
@@ -134,13 +123,25 @@ def carry_out(asked: Asked, say: Callable[[str], None], see: Callable[[Hit], Non
         duration_s=duration_s,
         snapshots=scene.snapshots,
         checked=checked,
-        problems=problems + checked.problems,
+        problems=problems + scene.problems + checked.problems,
         exit_status=scene.exit_status,
         restarts={str(stage): count for stage, count in sorted(scene.restarts.items())},
         host=host(),
         versions=versions(),
         is_interrupted=is_interrupted,
     )
+
+
+def _strike(drill: Drill, strikes: Sequence[Strike]) -> tuple[list[str], bool]:
+    """Carry the faults out; what was not survived, and whether it was interrupted."""
+    try:
+        drill.wait_for_start()
+        lost = drill.run(strikes)
+    except KeyboardInterrupt:
+        return [], True
+    except StageError as error:
+        return [str(error)], False
+    return [] if lost is None else [f"not survived: {lost}"], False
 
 
 def _arm(asked: Asked) -> _Arms:

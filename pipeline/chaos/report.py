@@ -32,12 +32,12 @@ class ChaosReport:
         planned: How many were asked for.
         hits: Those that struck.
         skipped: Kinds that could not be done here, and why.
-        duration_s: From the first fault to the last recovery.
+        duration_s: From the start of the run to the last recovery.
         snapshots: States of the run that were received, whose ledgers were checked.
         checked: The ledger at the end.
         problems: All that went wrong; none if the run has kept what it promises.
         exit_status: Of the run.
-        summary: Its own figures.
+        restarts: How often each stage was seen to be started again.
         host: Where.
         versions: Of packages.
         is_interrupted: It was ended before its time.
