@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
+
 from pipeline.errors import ConfigError
 from pipeline.recording import RecordedRun
 from pipeline.recording.reader import Record, to_snapshot
 from pipeline.report.course import Course
+from pipeline.report.steady_time import SteadyTime
 from pipeline.run_figures import read_figures
 from pipeline.snapshot import Snapshot
 
@@ -18,7 +21,7 @@ _MOST_POLICIES: Final = 500
 _TELL_EVERY: Final = 500
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AlarmNote:
     """An alarm, at the first snapshot that knows it (Unix time)."""
 
@@ -26,7 +29,7 @@ class AlarmNote:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PolicyNote:
     """A policy, and when it came into force (Unix time)."""
 
@@ -53,6 +56,7 @@ class Story:
         about: host and versions, as the recording has them; empty in older ones.
         lost_records: that a full disk cost.
         refused: snapshots of another version or model.
+        clock: takes steps of the wall clock out; all times here are by the clock of the end.
         complaints: what of the recording could not be read, a line each.
     """
 
@@ -68,6 +72,7 @@ class Story:
     about: Record = field(default_factory=dict)
     lost_records: int = 0
     refused: int = 0
+    clock: SteadyTime = field(default_factory=SteadyTime)
     complaints: list[str] = field(default_factory=list)
     _num_classes: int | None = None
 
@@ -90,6 +95,8 @@ class Story:
         known = 0 if self.last is None else self.last.num_alarms
         if snapshot.num_alarms < known:
             known = 0  # a part of the run that was resumed counts anew
+        at_s = self.clock.of_snapshot(snapshot.time_s, snapshot.uptime_s)
+        snapshot = msgspec.structs.replace(snapshot, time_s=at_s)
         new = min(snapshot.num_alarms - known, len(snapshot.alarms))
         self.num_alarms += snapshot.num_alarms - known
         for words in snapshot.alarms[len(snapshot.alarms) - new :]:
@@ -109,8 +116,24 @@ class Story:
     def _take_policy(self, record: Record) -> None:
         """Each segment begins with the policy in force, which is no news."""
         if not self.policies or self.policies[-1].version != record["version"]:
-            self.policies.append(PolicyNote(record["time_s"], record["version"], record["body"]))
+            at_s = self.clock.of_record(record["time_s"])
+            self.policies.append(PolicyNote(at_s, record["version"], record["body"]))
             self.num_policies += 1
+
+    def settle(self) -> None:
+        """All is taken: what was timed by the clock of the beginning is timed by that of the end.
+
+        Who sets a clock makes it right.
+        """
+        by_s = self.clock.stepped_s
+        if not by_s:
+            return
+        for point in self.course.points:
+            point.begin_s, point.end_s = point.begin_s + by_s, point.end_s + by_s
+        for alarm in self.alarms:
+            alarm.time_s += by_s
+        for policy in self.policies:
+            policy.time_s += by_s
 
 
 def gather(
@@ -132,6 +155,7 @@ def gather(
         story.take(record)
         if number % _TELL_EVERY == 0:
             on_bytes(run.bytes_read)
+    story.settle()
     if story.last is None:
         why = "; ".join(run.complaints) or "it ended before the first was taken"
         raise ConfigError(f"{folder}: expected snapshots of a run, found none: {why}")

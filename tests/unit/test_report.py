@@ -15,6 +15,7 @@ from pipeline.cli.main import main
 from pipeline.recording import TELEMETRY, Recording
 from pipeline.report.course import MOST_POINTS, Course
 from pipeline.report.page.time_axes import time_ticks
+from pipeline.report.steady_time import SteadyTime
 from pipeline.report.story import Story
 from pipeline.snapshot import AdaptationSnap, LatencySnap, Ledger, PolicySnap, PowerSnap, SourceSnap
 
@@ -125,6 +126,74 @@ class TestStory:
         story = self.take(policy(1), policy(2), policy(2), policy(3))
         assert [note.version for note in story.policies] == [1, 2, 3]
         assert story.num_policies == 3
+
+
+YEAR_S = 365 * 86_400.0
+
+
+class TestClockThatIsSet:
+    def take(self, *steps_s, count=40):
+        """A policy and an alarm every ten snapshots; the clock is set before each snapshot n."""
+        story = Story(None)
+        steps = dict(steps_s)
+        stepped_s = 0.0
+        for n in range(count):
+            stepped_s += steps.get(n, 0.0)
+            now_s = BEGIN_S + n / 2 + stepped_s
+            alarms = [str(number) for number in range(n // 10 + 1)]
+            shown = snapshot(n, time_s=now_s, alarms=alarms, num_alarms=len(alarms))
+            body = msgspec.to_builtins(shown)
+            story.take({"kind": "snapshot", "time_s": now_s, "snapshot": body})
+            if n % 10 == 0:
+                policy = {"kind": "policy", "version": n + 1, "body": {}}
+                story.take(policy | {"time_s": now_s + 0.1})
+        story.settle()
+        return story
+
+    @pytest.mark.parametrize("step_s", [50 * YEAR_S, 3_600.0, -3_600.0])
+    def test_all_is_timed_by_the_clock_of_the_end(self, step_s):
+        story, plain = self.take((25, step_s)), self.take()
+        (stretch,), (expected,) = story.course.stretches, plain.course.stretches
+        assert [point.begin_s for point in stretch] == pytest.approx(
+            [point.begin_s + step_s for point in expected]
+        )
+        for notes, plain_notes in (
+            (story.alarms, plain.alarms),
+            (story.policies, plain.policies),
+        ):
+            assert [note.time_s for note in notes] == pytest.approx(
+                [note.time_s + step_s for note in plain_notes]
+            )
+        assert story.clock.steps == 1
+
+    def test_a_clock_that_is_set_and_set_back_changes_nothing(self):
+        story, plain = self.take((12, 3_600.0), (31, -3_600.0)), self.take()
+        assert [p.middle_s for p in story.course.points] == pytest.approx(
+            [p.middle_s for p in plain.course.points]
+        )
+        assert story.clock.steps == 2
+
+    def test_a_policy_behind_a_step_has_the_time_of_the_snapshot_before(self):
+        clock = SteadyTime()
+        clock.of_snapshot(BEGIN_S, 7.0)
+        assert clock.of_record(BEGIN_S + 0.2) == BEGIN_S + 0.2
+        assert clock.of_record(BEGIN_S + 3_600.2) == BEGIN_S
+
+    def test_a_run_that_was_resumed_the_next_day_had_no_clock_set(self):
+        clock = SteadyTime()
+        times_s = [
+            clock.of_snapshot(BEGIN_S + 9, 9.0),
+            clock.of_snapshot(BEGIN_S + 86_400, 0.5),
+            clock.of_snapshot(BEGIN_S + 86_400.5, 1.0),
+        ]
+        assert times_s == [BEGIN_S + 9, BEGIN_S + 86_400, BEGIN_S + 86_400.5]
+        assert clock.steps == 0
+
+    def test_a_gap_on_a_full_disk_is_no_step(self):
+        clock = SteadyTime()
+        clock.of_snapshot(BEGIN_S, 10.0)
+        assert clock.of_snapshot(BEGIN_S + 900, 910.0) == BEGIN_S + 900
+        assert clock.steps == 0
 
 
 @pytest.mark.parametrize("length_s", [3, 40, 700, 9_000, 90_000, 2_000_000, 60_000_000])

@@ -71,6 +71,9 @@ def _missing(story: Story) -> list[str]:
         )
     if story.lost_records:
         words.append(f"{count(story.lost_records)} records found no room on the disk.")
+    if story.clock.steps:
+        times = "once" if story.clock.steps == 1 else f"{count(story.clock.steps)} times"
+        words.append(f"The clock was set {times} meanwhile; times are by the clock of the end.")
     return words + story.complaints
 
 
