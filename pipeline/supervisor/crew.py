@@ -213,7 +213,7 @@ class Crew:
 
     def _reopen(self, key: ChildKey, child: Child, now_s: float, held_s: float) -> None:
         """Start the reader of a camera again, for ever: what it broke on is no fault of the run."""
-        reconnect = self._plan.config.sources[key[1]].reconnect
+        reconnect = self._hub.sources[key[1]].plan.config.reconnect
         backoff = self._backoffs.setdefault(key, Backoff(reconnect.first, reconnect.cap))
         delay_s = backoff.next(held_s)
         log.warning("%s: ended with %s; again in %.1f s", child.stage, child.ending, delay_s)

@@ -22,13 +22,13 @@ from pipeline.perturb import Perturbation
 from pipeline.readers import check_source
 from pipeline.regions import build_region_finder
 from pipeline.remote_address import is_remote
-from pipeline.stages.hub import Adapter, AdapterSettings, HubPlan
+from pipeline.stages.hub import Adapter, AdapterSettings, HubPlan, SourcePlan
+from pipeline.stages.hub.plan import CREDITS
 from pipeline.supervisor.listening import check_listening, check_remote_source
 from pipeline.supervisor.settle_sinks import settle_sinks
 from pipeline.supervisor.source_traits import traits_of
 
 _PAPER_SENSITIVITY = 0.3
-_CREDITS = 8
 _WAITING_FRAMES = 128
 """Of a file that waits: enough for large batches, few enough to drain in seconds.
 
@@ -106,14 +106,6 @@ class RunPlan:
         }
 
     @property
-    def waits_for_sinks(self) -> frozenset[str]:
-        """Sources that wait until their frames are drawn; a camera's go undrawn instead."""
-        sources = self.config.sources
-        return frozenset(
-            name for name in self.draws.values() if traits_of(sources[name]).on_full == "block"
-        )
-
-    @property
     def remote_sources(self) -> list[str]:
         """Sources whose readers come from other hosts."""
         return [name for name, source in self.config.sources.items() if is_remote(source)]
@@ -135,12 +127,27 @@ class RunPlan:
         named = ", ".join(sorted(self.deadline_sources)) or "no source: all of them wait"
         return f"deadline of {limit_ms:g} ms a region for {named}"
 
-    def ring_slots(self, source: str) -> int:
-        """Whole frames of a source that shared memory holds; 0 if no sink draws them."""
-        if source not in self.draws.values():
-            return 0
-        credits_ = _credits_of(self.config, set(self.draws.values()))[source]
-        return credits_ if source in self.waits_for_sinks else credits_ + _BACKLOG
+    def source_plan(self, name: str) -> SourcePlan:
+        """What the hub is told of one source."""
+        source, drawn = self.config.sources[name], set(self.draws.values())
+        traits = traits_of(source)
+        credits_ = _credits_of(self.config, drawn)[name]
+        waits_for_sinks = name in drawn and traits.on_full == "block"
+        room = credits_ if waits_for_sinks else credits_ + _BACKLOG
+        is_fresh = self.config.runtime.credits is None and traits.on_full == "latest"
+        return SourcePlan(
+            name=name,
+            config=source,
+            credits=credits_,
+            is_live=traits.live,
+            is_fresh=is_fresh,
+            max_age_ns=None if source.max_age is None else int(source.max_age * 1e9),
+            patience_ns=int(self._patience_s(source) * 1e9) if traits.live else None,
+            has_deadline=name in self.deadline_sources,
+            always_full=source.always_full,
+            waits_for_sinks=waits_for_sinks,
+            ring_slots=room if name in drawn else 0,
+        )
 
     @property
     def worker_names(self) -> list[str]:
@@ -157,7 +164,7 @@ class RunPlan:
         runtime = self.config.runtime
         height, width = self.model.input_size
         return HubPlan(
-            sources=list(self.config.sources),
+            sources=[self.source_plan(name) for name in self.config.sources],
             workers=self.worker_names,
             sinks=self.sink_names,
             labels=list(self.model.classes),
@@ -167,36 +174,11 @@ class RunPlan:
             policy_version=self.policy.version,
             policy_body=self.policy.to_dict(),
             max_batch=runtime.max_batch,
-            credits_of=_credits_of(self.config, set(self.draws.values())),
             draws=self.draws,
-            waits_for_sinks=self.waits_for_sinks,
-            ring_slots={name: self.ring_slots(name) for name in self.config.sources},
-            live=frozenset(
-                name for name, source in self.config.sources.items() if traits_of(source).live
-            ),
-            fresh=frozenset(
-                name
-                for name, source in self.config.sources.items()
-                if runtime.credits is None and traits_of(source).on_full == "latest"
-            ),
-            max_age_of={
-                name: int(source.max_age * 1e9)
-                for name, source in self.config.sources.items()
-                if source.max_age is not None
-            },
-            patience_of={
-                name: int(self._patience_s(source) * 1e9)
-                for name, source in self.config.sources.items()
-                if traits_of(source).live
-            },
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
             region_deadline_ns=None
             if runtime.region_deadline_ms is None
             else int(runtime.region_deadline_ms * 1e6),
-            deadline_sources=self.deadline_sources,
-            always_full=frozenset(
-                name for name, source in self.config.sources.items() if source.always_full
-            ),
             min_confidence=self.config.labels.min_confidence,
             smooth=(self.config.labels.smooth.needed, self.config.labels.smooth.of),
         )
@@ -322,9 +304,9 @@ def _credits_of(config: PipelineConfig, drawn: AbstractSet[str] = frozenset()) -
         return dict.fromkeys(config.sources, config.runtime.credits)
     waiting = {name for name, source in config.sources.items() if traits_of(source).can_wait}
     share = _WAITING_FRAMES // (1 if len(waiting) <= 2 else len(waiting))
-    each = max(share, _CREDITS)
+    each = max(share, CREDITS)
     return {
-        name: min(each, _DRAWN if name in drawn else each) if name in waiting else _CREDITS
+        name: min(each, _DRAWN if name in drawn else each) if name in waiting else CREDITS
         for name in config.sources
     }
 

@@ -125,7 +125,7 @@ class SnapshotMaker:
         shift = self._shifts.get(source.name)
         return SourceSnap(
             name=source.name,
-            uri=redact(self._plan.config.sources[source.name].uri),
+            uri=redact(source.plan.config.uri),
             state=source.state,
             fps=self._rate(f"source {source.name}", now_s, source.processed),
             queue_len=len(source.window),

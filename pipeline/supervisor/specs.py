@@ -111,7 +111,7 @@ class SpecFactory:
         return {key: value for key, value in spec.items() if key not in _OWN_OF_ITS_HOST}
 
     def _source(self, name: str) -> SourceConfig:
-        return self._plan.config.sources[name]
+        return self._hub.sources[name].plan.config
 
     def _reader(self, name: str, base: dict[str, Any], *, is_live: bool) -> ReaderSpec:
         source = self._hub.sources[name]
@@ -123,7 +123,7 @@ class SpecFactory:
             resize=self._plan.model.resize,
             decode_threads=self._plan.decode_threads,
             credits=source.credits,
-            ring_slots=self._plan.ring_slots(name),
+            ring_slots=source.plan.ring_slots or 0,
             resume_frame=None if point is None else point.frame,
             resume_pts_s=0.0 if point is None else point.pts_s,
             regions_before=source.regions_accepted,

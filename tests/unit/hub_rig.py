@@ -1,7 +1,9 @@
 """A hub with stand-ins for all of its children, for tests of the hub."""
 
+import dataclasses
 from collections import deque
 
+from pipeline.config import SourceConfig
 from pipeline.messages import (
     Batch,
     BatchDone,
@@ -17,15 +19,36 @@ from pipeline.messages import (
     SinkAck,
     SourceEnded,
 )
-from pipeline.stages.hub import Hub, HubPlan, Send
+from pipeline.stages.hub import Hub, HubPlan, Send, SourcePlan
 
 CROP = 12
+PLAN_FIELDS = {field.name for field in dataclasses.fields(SourcePlan)}
+
+
+def source_plan(name, **fields):
+    """The plan of one source out of what holds for several."""
+
+    def own(value):
+        if isinstance(value, dict):
+            return value.get(name)
+        return name in value if isinstance(value, frozenset) else value
+
+    given = {key: own(value) for key, value in fields.items()}
+    return SourcePlan(**({"name": name, "config": SourceConfig(uri=name)} | given))
 
 
 class Rig:
     """A hub with children that do as they are told."""
 
-    def __init__(self, sources=("a",), workers=("0",), sinks=("s",), adapter=None, **options):
+    def __init__(
+        self,
+        sources=("a",),
+        workers=("0",),
+        sinks=("s",),
+        adapter=None,
+        **options,
+    ):
+        """A field of a source's plan is given for all, by name, or as the names it is true of."""
         usual = {
             "labels": ["cat", "dog"],
             "num_exits": 3,
@@ -34,9 +57,10 @@ class Rig:
             "policy_version": 1,
             "policy_body": {"kind": "full"},
         }
+        of_source = {key: options.pop(key) for key in PLAN_FIELDS & options.keys()}
         self.hub = Hub(
             HubPlan(
-                sources=list(sources),
+                sources=[source_plan(name, **of_source) for name in sources],
                 workers=list(workers),
                 sinks=list(sinks),
                 **(usual | options),

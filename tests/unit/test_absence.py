@@ -45,7 +45,7 @@ def sink_at_work():
 
 
 def camera_reader():
-    return Rig(live=frozenset({"a"}), patience_of={"a": DEADLINE_NS})
+    return Rig(is_live=frozenset({"a"}), patience_ns={"a": DEADLINE_NS})
 
 
 SCENES = {"worker/0#0": worker_at_work, "sink/s#0": sink_at_work, "reader/a#0": camera_reader}

@@ -1,6 +1,7 @@
 """How many frames a source may have in the pipeline."""
 
 import pytest
+from hub_rig import source_plan
 
 from pipeline.config import PipelineConfig, RuntimeConfig, SourceConfig
 from pipeline.errors import PeerError
@@ -9,7 +10,6 @@ from pipeline.readers import open_reader
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub import Hub, HubPlan
 from pipeline.stages.hub.hub import START_TOGETHER_NS
-from pipeline.stages.hub.source import SourceTrack
 from pipeline.supervisor.plan import _credits_of
 
 
@@ -17,10 +17,10 @@ from pipeline.supervisor.plan import _credits_of
 def make_hub():
     """A hub and a source that has said hello; frames without regions need no worker."""
 
-    def _make(count):
+    def _make(count, sources=("a",)):
         hub = Hub(
             HubPlan(
-                sources=["a"],
+                sources=[source_plan(name, credits=count) for name in sources],
                 workers=["0"],
                 sinks=[],
                 labels=["x", "y"],
@@ -29,7 +29,6 @@ def make_hub():
                 crop_bytes=1,
                 policy_version=1,
                 policy_body={},
-                credits_of={"a": count},
             )
         )
         for role, name in (("worker", "0"), ("reader", "a")):
@@ -104,8 +103,7 @@ def test_frames_that_travel_together_are_taken_all_or_none(make_hub):
 
 
 def test_a_reader_that_never_says_hello_holds_up_the_others_for_seconds_only(make_hub):
-    hub = make_hub(8)
-    hub.sources["b"] = SourceTrack("b", crop_bytes=1, credits=8)
+    hub = make_hub(8, sources=("a", "b"))
     assert granted(hub, now_ns=1) == 0
     assert granted(hub, now_ns=START_TOGETHER_NS) == 0
     assert granted(hub, now_ns=START_TOGETHER_NS + 1) == 8

@@ -13,7 +13,7 @@ def rig_with_deadline(sources=("a",), hurried=("a",), **options):
     return Rig(
         sources=sources,
         region_deadline_ns=LIMIT_NS,
-        deadline_sources=frozenset(hurried),
+        has_deadline=frozenset(hurried),
         **options,
     )
 

@@ -32,7 +32,7 @@ def test_a_consumer_that_stops_is_given_less_and_less():
 
 def run(interval_ms, *, fresh, frames=60):
     """A camera that always has a frame, a worker with one answer at a time: ages in ms, window."""
-    rig = Rig(fresh=frozenset({"a"} if fresh else ()), max_batch=1)
+    rig = Rig(is_fresh=frozenset({"a"} if fresh else ()), max_batch=1)
     captured, ages, batches = {}, [], []
     source = rig.hub.sources["a"]
     for _ in range(frames):

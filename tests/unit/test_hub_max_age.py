@@ -8,7 +8,7 @@ SECOND_NS = 1_000_000_000
 
 
 def rig_of(**options):
-    return Rig(**{"max_age_of": {"a": SECOND_NS}, "max_batch": 2} | options)
+    return Rig(**{"max_age_ns": {"a": SECOND_NS}, "max_batch": 2} | options)
 
 
 def test_what_waits_for_too_long_is_dropped_and_accounted_for():
@@ -56,7 +56,7 @@ def test_a_frame_that_fits_into_a_batch_is_not_begun_before_all_of_it_can_go():
 
 
 def test_frames_of_several_sources_that_may_grow_old_take_turns():
-    rig = rig_of(sources=("a", "b"), max_age_of={"a": SECOND_NS, "b": SECOND_NS}, max_batch=7)
+    rig = rig_of(sources=("a", "b"), max_age_ns={"a": SECOND_NS, "b": SECOND_NS}, max_batch=7)
     for source in ("a", "a", "b", "b"):
         rig.frame(source, regions=3)
     rig.step()

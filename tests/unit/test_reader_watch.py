@@ -17,7 +17,7 @@ def status(state="running", *, stuck_s=0.0, link=None, trouble=None):
 
 @pytest.fixture
 def rig():
-    return Rig(sources=("a", "b"), live=frozenset({"a"}), patience_of={"a": PATIENCE_NS})
+    return Rig(sources=("a", "b"), is_live=frozenset({"a"}), patience_ns={"a": PATIENCE_NS})
 
 
 def killed(rig):

@@ -31,7 +31,7 @@ class Site:
     """A hub with two remote sources and nobody there yet."""
 
     def __init__(self):
-        self.rig = Rig(sources=("gate", "yard"), live=frozenset({"gate", "yard"}))
+        self.rig = Rig(sources=("gate", "yard"), is_live=frozenset({"gate", "yard"}))
         self.hub = self.rig.hub
         for name in ("gate", "yard"):
             self.hub.child_lost(f"reader/{name}#0")

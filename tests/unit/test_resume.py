@@ -1,12 +1,13 @@
 """What an unfinished run's folder says about where to go on."""
 
+import dataclasses
 import json
 
 import pytest
 
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
-from pipeline.stages.hub import Hub, HubPlan
+from pipeline.stages.hub import Hub, HubPlan, SourcePlan
 from pipeline.supervisor.recording import prepare_out, write_resolved
 from pipeline.supervisor.resume import apply_progress, load_unfinished, nothing_left
 from pipeline.supervisor.run_folder import RunFolder
@@ -26,7 +27,10 @@ class Plan:
         ).config
         self.hub = Hub(
             HubPlan(
-                sources=list(sources),
+                sources=[
+                    SourcePlan(name=name, config=config)
+                    for name, config in self.config.sources.items()
+                ],
                 workers=["0"],
                 sinks=["a", "b"],
                 labels=["x"],
@@ -122,7 +126,8 @@ def test_a_video_hears_how_many_frames_it_should_hold(tmp_path, waits, offset):
         (tmp_path / file).write_text(lines(0, 1, 2))
     plan = Plan(a="a.mp4")
     plan.hub.sinks["b"].draws = "a"
-    plan.hub.sources["a"].waits_for_sinks = waits
+    track = plan.hub.sources["a"]
+    track.plan = dataclasses.replace(track.plan, waits_for_sinks=waits)
     apply_progress(plan.hub, plan, tmp_path)
     assert (plan.hub.sinks["a"].offset, plan.hub.sinks["b"].offset) == (0, offset)
 

@@ -63,27 +63,26 @@ def plan(**source):
 
 
 def test_a_file_waits_for_its_video_and_has_a_slot_for_each_credit():
-    planned = plan()
-    assert planned.waits_for_sinks == {"lot"}
-    assert planned.ring_slots("lot") == planned.hub_plan().credits_of["lot"] == 16
-    assert planned.ring_slots("b") == 0
-    assert planned.hub_plan().credits_of["b"] == 128
+    lot, other = plan().hub_plan().sources
+    assert lot.waits_for_sinks
+    assert not other.waits_for_sinks
+    assert lot.ring_slots == lot.credits == 16
+    assert (other.ring_slots, other.credits) == (0, 128)
 
 
 @pytest.mark.parametrize("on_full", ["latest", "drop_oldest", "drop_newest"])
 def test_what_drops_frames_does_not_wait_and_has_slots_for_more_than_its_credits(on_full):
-    planned = plan(realtime=True, on_full=on_full)
-    assert planned.waits_for_sinks == frozenset()
-    assert planned.ring_slots("lot") == 16
-    assert planned.hub_plan().credits_of["lot"] == 8
+    lot = plan(realtime=True, on_full=on_full).source_plan("lot")
+    assert not lot.waits_for_sinks
+    assert (lot.ring_slots, lot.credits) == (16, 8)
 
 
 def test_nothing_is_kept_where_nobody_draws():
     config = PipelineConfig(sources={"lot": SourceConfig(uri="synthetic://")})
     planned = plan_run(config)
     assert planned.draws == {}
-    assert planned.ring_slots("lot") == 0
-    assert planned.hub_plan().credits_of["lot"] == 128
+    lot = planned.source_plan("lot")
+    assert (lot.ring_slots, lot.credits) == (0, 128)
 
 
 def test_shared_memory_that_cannot_be_written_is_an_error_in_words(tmp_path):

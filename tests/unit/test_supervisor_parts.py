@@ -114,12 +114,11 @@ def test_figures_without_regions_are_unknown():
 
 @pytest.mark.parametrize(("uri", "segment"), [("rtsp://cam/stream", 4), ("clip.mp4", 3)])
 def test_a_camera_that_is_opened_again_begins_a_new_segment(tmp_path, uri, segment):
-    rig = Rig()
+    rig = Rig(config=SourceConfig(uri=uri))
     plan = SimpleNamespace(
-        config=SimpleNamespace(sources={"a": SourceConfig(uri=uri)}, seed=0),
+        config=SimpleNamespace(seed=0),
         model=SimpleNamespace(input_size=(2, 2), resize="stretch"),
         decode_threads=1,
-        ring_slots=lambda _name: 0,
     )
     specs = SpecFactory(
         plan, rig.hub, tmp_path, folder=tmp_path, frames_folder=None, endpoints=("a", "b")

@@ -14,13 +14,20 @@ from fuzzing.mutation import case
 from fuzzing.report import Report
 from fuzzing.wire import mutated
 from pipeline import messages as m
+from pipeline.config import SourceConfig
 from pipeline.errors import PeerError, StageError
 from pipeline.messages import AnyMessage
 from pipeline.results import EndRecord, RegionRecord
-from pipeline.stages.hub import Hub, HubPlan, Kill, Send
+from pipeline.stages.hub import Hub, HubPlan, Kill, Send, SourcePlan
 
 SOURCES = ("lot", "gate")
 EXITS, CLASSES, CROP, FRAMES, SLOTS = 3, 4, 12, 40, 12
+LOT = SourcePlan(
+    name="lot", config=SourceConfig(uri="lot"), credits=6, has_deadline=True, ring_slots=SLOTS
+)
+GATE = SourcePlan(
+    name="gate", config=SourceConfig(uri="gate"), credits=6, always_full=True, ring_slots=0
+)
 _HISTORY = 400
 _PER_TURN = 100
 """Intrusions between two honest turns; a game has some twenty of these."""
@@ -39,7 +46,7 @@ class HubGame:
         self.rng, self.possessed = rng, possessed
         self.hub = Hub(
             HubPlan(
-                sources=list(SOURCES),
+                sources=[LOT, GATE],
                 workers=["0", "1"],
                 sinks=["jsonl-0", "video-1"],
                 labels=list("abcd"),
@@ -49,12 +56,8 @@ class HubGame:
                 policy_version=1,
                 policy_body={"kind": "full"},
                 max_batch=5,
-                credits=6,
                 region_deadline_ns=50_000_000,
-                deadline_sources=frozenset({"lot"}),
-                always_full=frozenset({"gate"}),
                 draws={"video-1": "lot"},
-                ring_slots={"lot": SLOTS, "gate": 0},
             )
         )
         self.now_ns = 1_000_000_000

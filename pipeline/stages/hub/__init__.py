@@ -5,8 +5,9 @@ from pipeline.stages.hub.adapter import Adapter, AdapterSettings
 from pipeline.stages.hub.crew import Loss
 from pipeline.stages.hub.held import Held
 from pipeline.stages.hub.hub import Hub
-from pipeline.stages.hub.plan import HubPlan
+from pipeline.stages.hub.plan import HubPlan, SourcePlan
 from pipeline.stages.hub.source import SourceTrack
+from pipeline.stages.hub.sources import Sources
 from pipeline.stages.hub.truth import Truth
 from pipeline.stages.hub.worker import WorkerTrack
 
@@ -23,7 +24,9 @@ __all__ = [
     "NewPolicy",
     "Note",
     "Send",
+    "SourcePlan",
     "SourceTrack",
+    "Sources",
     "Truth",
     "WorkerTrack",
 ]

@@ -12,7 +12,8 @@ from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.policies import Policies
 from pipeline.stages.hub.result_check import check_result
-from pipeline.stages.hub.source import RegionTask, SourceTrack
+from pipeline.stages.hub.source import RegionTask
+from pipeline.stages.hub.sources import Sources
 from pipeline.stages.hub.worker import (
     MAX_OUTSTANDING,
     OUTSTANDING_WITH_DEADLINE,
@@ -45,12 +46,11 @@ class Crew:
         sources: By name; their waiting regions are what the workers get.
     """
 
-    def __init__(self, plan: HubPlan, policies: Policies, sources: dict[str, SourceTrack]) -> None:
-        self.deadlines = Deadlines(plan.region_deadline_ns, plan.deadline_sources)
+    def __init__(self, plan: HubPlan, policies: Policies, sources: Sources) -> None:
+        self.deadlines = Deadlines(plan.region_deadline_ns, sources)
         most = MAX_OUTSTANDING if plan.region_deadline_ns is None else OUTSTANDING_WITH_DEADLINE
         self.tracks = {name: WorkerTrack(name, most) for name in plan.workers}
         self._plan, self._policies, self._sources = plan, policies, sources
-        self._source_numbers = {name: number for number, name in enumerate(plan.sources)}
         self._dispatcher = Dispatcher(sources.values(), plan.max_batch)
         self._next_batch = 0
         self.answer_ns = 0
@@ -128,7 +128,7 @@ class Crew:
                 num_classes=len(self._plan.labels),
                 ran_through=number in ran_through,
                 observed=self._policies.adapter is not None,
-                may_be_late=head.tasks[number].frame.source in self.deadlines.sources,
+                may_be_late=self.deadlines.has_one(head.tasks[number]),
             )
         worker.finish(message, now_ns)
         self.answer_ns += int((now_ns - head.sent_ns - self.answer_ns) * _OF_LATE)
@@ -148,7 +148,7 @@ class Crew:
                 "worker": name,
                 "policy_version": batch.policy_version,
                 "regions": [
-                    [self._source_numbers[t.frame.source], t.frame.header.frame, t.number]
+                    [self._sources.number(t.frame.source), t.frame.header.frame, t.number]
                     for t in batch.tasks
                 ],
                 "audits": sorted(batch.audits),

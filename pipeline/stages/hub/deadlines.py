@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pipeline.messages import RegionResult
 from pipeline.snapshot import DeadlineSnap
 from pipeline.stages.hub.source import RegionTask
+from pipeline.stages.hub.sources import Sources
 
 
 @dataclass(slots=True)
@@ -19,8 +20,8 @@ class Deadlines:
 
     limit_ns: int | None
     """From capture to the answer; None sets no deadline at all."""
-    sources: frozenset[str]
-    """Whose regions have one."""
+    sources: Sources
+    """Their plans say whose regions have one."""
     regions: int = 0
     """Answered regions that had one."""
     late: int = 0
@@ -35,7 +36,7 @@ class Deadlines:
     ) -> list[float | None]:
         """What is left for each region of a batch; empty where none has a deadline."""
         limit_ns = self.limit_ns
-        if limit_ns is None or not any(task.frame.source in self.sources for task in tasks):
+        if limit_ns is None or not any(self.has_one(task) for task in tasks):
             return []
         return [
             (task.frame.header.captured_mono_ns + limit_ns - now_ns) / 1e6
@@ -55,7 +56,7 @@ class Deadlines:
             total_ms: from capture to now.
             is_full: it ran to full depth on purpose.
         """
-        if self.limit_ns is None or task.frame.source not in self.sources:
+        if self.limit_ns is None or not self.has_one(task):
             return
         if is_full:
             self.exempt += 1
@@ -63,6 +64,10 @@ class Deadlines:
         self.regions += 1
         self.late += result.late
         self.overdue += total_ms * 1e6 > self.limit_ns
+
+    def has_one(self, task: RegionTask) -> bool:
+        """Whether a region has a deadline, if the run has any."""
+        return self.sources[task.frame.source].plan.has_deadline
 
     @property
     def snap(self) -> DeadlineSnap | None:
@@ -80,4 +85,4 @@ class Deadlines:
         )
 
     def _is_due(self, task: RegionTask, is_full: bool) -> bool:
-        return task.frame.source in self.sources and not is_full
+        return self.has_one(task) and not is_full

@@ -1,7 +1,7 @@
 """Which regions go into the next batch: fair between sources, never waiting for a fuller one."""
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from pipeline.stages.hub.source import RegionTask, SourceTrack
 
@@ -44,7 +44,7 @@ class Dispatcher:
         """Put a suspect where it can harm nobody else."""
         self._alone.append(task)
 
-    def put_back(self, tasks: list[RegionTask], sources: dict[str, SourceTrack]) -> None:
+    def put_back(self, tasks: list[RegionTask], sources: Mapping[str, SourceTrack]) -> None:
         """Return regions that were never begun to the head of their queues, in order."""
         for task in reversed(tasks):
             if task.deaths:

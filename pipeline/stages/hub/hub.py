@@ -35,14 +35,14 @@ from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.crew import Crew, Loss
 from pipeline.stages.hub.deadlines import Deadlines
-from pipeline.stages.hub.freshness import Freshness
 from pipeline.stages.hub.outlet import Outlet
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.policies import Policies, PolicyInForce, of_full_depth
 from pipeline.stages.hub.reader_watch import ReaderWatch
 from pipeline.stages.hub.records import Times, region_record
 from pipeline.stages.hub.sink import SinkTrack
-from pipeline.stages.hub.source import RegionTask, SourceTrack
+from pipeline.stages.hub.source import RegionTask
+from pipeline.stages.hub.sources import Sources
 from pipeline.stages.hub.statistics import Answer, Statistics
 from pipeline.stages.hub.truth import Truth
 from pipeline.stages.hub.worker import Dispatched, WorkerTrack
@@ -64,21 +64,9 @@ class Hub:
     def __init__(self, plan: HubPlan, adapter: Adapter | None = None) -> None:
         self.plan = plan
         begin = PolicyInForce(plan.policy_version, plan.policy_body)
-        self.policies = Policies(begin, adapter, plan.always_full)
-        self.sources = {
-            name: SourceTrack(
-                name,
-                plan.crop_bytes,
-                plan.credits_of.get(name, plan.credits),
-                waits_for_sinks=name in plan.waits_for_sinks,
-                slots=plan.ring_slots.get(name),
-                freshness=Freshness() if name in plan.fresh else None,
-                max_age_ns=plan.max_age_of.get(name),
-                is_live=name in plan.live,
-            )
-            for name in plan.sources
-        }
-        self._readers = ReaderWatch(plan, self.sources)
+        self.sources = Sources(plan.sources, plan.crop_bytes)
+        self.policies = Policies(begin, adapter, self.sources)
+        self._readers = ReaderWatch(self.sources)
         self._crew = Crew(plan, self.policies, self.sources)
         self._outlet = Outlet(plan, self.sources)
         self.statistics = Statistics(plan.num_exits, plan.full_macs)

@@ -13,6 +13,7 @@ from pipeline.stages.hub.records import end_record, frame_record
 from pipeline.stages.hub.sink import SinkTrack
 from pipeline.stages.hub.smoothing import Smoother
 from pipeline.stages.hub.source import PendingFrame, SourceTrack
+from pipeline.stages.hub.sources import Sources
 
 
 class Outlet:
@@ -23,7 +24,7 @@ class Outlet:
         sources: By name; what they release goes to the sinks.
     """
 
-    def __init__(self, plan: HubPlan, sources: dict[str, SourceTrack]) -> None:
+    def __init__(self, plan: HubPlan, sources: Sources) -> None:
         self.tracks = {name: SinkTrack(name, plan.draws.get(name)) for name in plan.sinks}
         self._sources = sources
         self._deadline_ns = plan.batch_deadline_ns

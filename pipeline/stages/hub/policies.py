@@ -12,6 +12,7 @@ from pipeline.messages import BatchDone, RegionResult
 from pipeline.stages.hub.actions import Action, Alarm, NewPolicy, Note
 from pipeline.stages.hub.adapter import Adapter, AdapterSettings
 from pipeline.stages.hub.source import RegionTask
+from pipeline.stages.hub.sources import Sources
 from pipeline.stages.hub.worker import Dispatched
 
 VERSIONS_KEPT: Final = 1_000
@@ -33,19 +34,17 @@ class Policies:
     Args:
         begin: Of the run.
         adapter: Changes it while it runs; None keeps it.
-        always_full: Sources whose every region runs to full depth; the adapter does not see them.
+        sources: Some run every region to full depth; the adapter does not see these.
     """
 
-    def __init__(
-        self, begin: PolicyInForce, adapter: Adapter | None, always_full: frozenset[str]
-    ) -> None:
+    def __init__(self, begin: PolicyInForce, adapter: Adapter | None, sources: Sources) -> None:
         self.in_force = begin
         self.adapter = adapter
         self.versions: deque[int] = deque([begin.version], maxlen=VERSIONS_KEPT)
         """Those in force so far, the last ones."""
         self._earlier: deque[PolicyInForce] = deque(maxlen=BODIES_KEPT)
         self._adapted = None if adapter is None else adapter.policy
-        self._always_full = always_full
+        self._sources = sources
 
     def begin(self, version: int) -> None:
         """Number the adapter's policy, before any worker has heard of one.
@@ -62,13 +61,11 @@ class Policies:
     @property
     def rows(self) -> dict[str, dict[str, Any]]:
         """Sources that another policy than the one in force decides, and its body."""
-        return {source: {"kind": "full"} for source in sorted(self._always_full)}
+        return {name: {"kind": "full"} for name in sorted(self._sources) if self._is_full(name)}
 
     def full(self, tasks: Sequence[RegionTask]) -> frozenset[int]:
         """Positions of regions whose source always runs to full depth."""
-        if not self._always_full:
-            return frozenset()
-        return frozenset(n for n, t in enumerate(tasks) if t.frame.source in self._always_full)
+        return frozenset(n for n, task in enumerate(tasks) if self._is_full(task.frame.source))
 
     def audits(self, tasks: Sequence[RegionTask]) -> tuple[frozenset[int], float]:
         """Positions of regions that are audited, and the probability of their coin."""
@@ -168,6 +165,9 @@ class Policies:
             self._adapted = adapter.policy
             actions.append(self._change(adapter.policy.to_dict()))
         return actions
+
+    def _is_full(self, source: str) -> bool:
+        return self._sources[source].plan.always_full
 
     @staticmethod
     def _said(adapter: Adapter) -> list[Action]:

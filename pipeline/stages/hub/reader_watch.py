@@ -7,8 +7,7 @@ from pipeline.messages import ReaderStatus
 from pipeline.one_line import one_line
 from pipeline.redact import redact
 from pipeline.stages.hub.actions import Action, Alarm, Kill
-from pipeline.stages.hub.plan import HubPlan
-from pipeline.stages.hub.source import SourceTrack
+from pipeline.stages.hub.sources import Sources
 
 SILENCE_NS: Final = 30_000_000_000
 """So long may a reader of a recording say nothing; it does so twice a second."""
@@ -37,13 +36,11 @@ class ReaderWatch:
     does not come back is stuck in a library. Both are started again.
 
     Args:
-        plan: Says how long each reader may take.
-        sources: By name.
+        sources: Their plans say how long each reader may take.
     """
 
-    def __init__(self, plan: HubPlan, sources: dict[str, SourceTrack]) -> None:
+    def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._patience_ns = {name: plan.patience_of.get(name, SILENCE_NS) for name in sources}
         self._seen = {name: _Seen() for name in sources}
 
     def began(self, name: str) -> None:
@@ -81,7 +78,7 @@ class ReaderWatch:
             source = self._sources[name]
             if source.ended is not None or source.reader is None:
                 continue
-            reason = self._why_to_kill(seen, self._patience_ns[name], now_ns)
+            reason = self._why_to_kill(seen, source.plan.patience_ns or SILENCE_NS, now_ns)
             if reason is not None and not seen.is_doomed:
                 seen.is_doomed = True
                 found.append(Kill(source.reader, reason))

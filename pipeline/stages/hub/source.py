@@ -10,6 +10,7 @@ from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub.freshness import Freshness
+from pipeline.stages.hub.plan import SourcePlan
 
 DropReason = str
 Lease = tuple[str, int]
@@ -58,14 +59,8 @@ class SourceTrack:
     and a dropped one pass through it as tombstones.
     """
 
-    name: str
+    plan: SourcePlan
     crop_bytes: int
-    credits: int
-    """Frames it may have in the pipeline."""
-    waits_for_sinks: bool = False
-    """A credit comes back only when the picture of its frame is drawn."""
-    slots: int | None = None
-    """Of its reader's ring; None does not look where a picture is said to lie."""
     counters: Counters = field(default_factory=Counters)
     accepted_counters: Counters = field(default_factory=Counters)
     """As of the last accepted frame: where a reader begins that reads again what follows it."""
@@ -79,13 +74,12 @@ class SourceTrack:
     waiting: deque[RegionTask] = field(default_factory=deque)
     processed: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
-    freshness: Freshness | None = None
+    freshness: Freshness | None = field(init=False)
     """Bounds the frames under way of a source that shows the latest."""
     granted: int = 0
     """Credits that its reader holds."""
-    max_age_ns: int | None = None
-    """A frame whose answer would be older is dropped, if it was not begun."""
-    is_live: bool = False
+    is_live: bool = field(init=False)
+    """As planned; of a reader on another host, as that one says."""
     link: LinkAccount = field(default_factory=LinkAccount)
     """Of a live source."""
     captured_mono_ns: int | None = None
@@ -108,6 +102,25 @@ class SourceTrack:
     position_s: float | None = None
     exits: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT_EXITS))
     exit_counts: Counter[int] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.freshness = Freshness() if self.plan.is_fresh else None
+        self.is_live = self.plan.is_live
+
+    @property
+    def name(self) -> str:
+        """Of the source."""
+        return self.plan.name
+
+    @property
+    def credits(self) -> int:
+        """Frames it may have in the pipeline."""
+        return self.plan.credits
+
+    @property
+    def waits_for_sinks(self) -> bool:
+        """A credit comes back only when the picture of its frame is drawn."""
+        return self.plan.waits_for_sinks
 
     def resume(
         self, point: ResumePoint | None, *, frames: int, regions: int, segment: int = 0
@@ -208,9 +221,10 @@ class SourceTrack:
 
     def _check_pictures(self, message: Frames, reader: str) -> None:
         pictures = [(reader, frame.slot) for frame in message.frames if frame.slot is not None]
+        slots = self.plan.ring_slots
         for _, slot in pictures:
-            if self.slots is not None and slot >= self.slots:
-                raise PeerError(f"source {self.name}: slot {slot} of {self.slots}")
+            if slots is not None and slot >= slots:
+                raise PeerError(f"source {self.name}: slot {slot} of {slots}")
         if len(set(pictures)) < len(pictures) or not self.filled.isdisjoint(pictures):
             raise PeerError(f"source {self.name}: a slot whose picture is not drawn yet")
 
@@ -255,9 +269,10 @@ class SourceTrack:
             answer_ns: What an answer takes. At most half of the age is kept for it: however slow
                 answers are, the newest frames get some.
         """
-        while self.waiting and self.max_age_ns is not None:
+        max_age_ns = self.plan.max_age_ns
+        while self.waiting and max_age_ns is not None:
             frame = self.waiting[0].frame
-            oldest_ns = self.max_age_ns - min(answer_ns, self.max_age_ns // 2)
+            oldest_ns = max_age_ns - min(answer_ns, max_age_ns // 2)
             if now_ns - frame.header.captured_mono_ns <= oldest_ns:
                 return
             if sum(task.frame is frame for task in self.waiting) < len(frame.records):
@@ -271,7 +286,7 @@ class SourceTrack:
 
         A frame that can be dropped for its age must not be begun and then wait.
         """
-        if self.max_age_ns is None:
+        if self.plan.max_age_ns is None:
             return min(1, len(self.waiting))
         head = self.waiting[0].frame if self.waiting else None
         return sum(1 for _ in takewhile(lambda task: task.frame is head, self.waiting))
