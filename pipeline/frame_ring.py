@@ -70,10 +70,14 @@ class RingWriter:
         self._slot_bytes = 0
         self._map: mmap.mmap | None = None
 
-    def put(self, frame: Frame) -> int | None:
-        """Copy a frame into the next slot; its number, or None if there is none for it.
+    def put(self, frame: Frame, number: int | None = None) -> int | None:
+        """Copy a frame into the next slot; the slot's number, or None if there is none for it.
 
         A frame that is larger than the first one was is scaled down until it fits.
+
+        Args:
+            frame: What is kept.
+            number: What the run calls it; None takes the source's own number.
 
         Raises:
             SourceError: Shared memory has no room for the ring, and it must have.
@@ -81,12 +85,13 @@ class RingWriter:
         if not self._free or self._waits_for_room:
             return None
         pixels = frame.pixels()
+        number = frame.index if number is None else number
         if self._map is None:
             self._map = self._made(pixels.nbytes)
             if self._map is None:
                 return None
         slot = self._next
-        self._fill(self._map, slot, frame, _fitted(pixels, self._slot_bytes))
+        self._fill(self._map, slot, frame, number, _fitted(pixels, self._slot_bytes))
         self._next = (slot + 1) % self._slots
         self._free -= 1
         return slot
@@ -117,13 +122,15 @@ class RingWriter:
         """So many of the slots, the oldest, may be filled again."""
         self._free = min(self._slots, self._free + count)
 
-    def _fill(self, memory: mmap.mmap, slot: int, frame: Frame, pixels: Pixels) -> None:
+    def _fill(
+        self, memory: mmap.mmap, slot: int, frame: Frame, number: int, pixels: Pixels
+    ) -> None:
         begin = _slot_at(slot, self._slot_bytes)
         height, width = pixels.shape[:2]
         sizes = (width, height, frame.width, frame.height)
         _SLOT.pack_into(memory, begin, _EMPTY, *sizes)
         memory[begin + _LINE : begin + _LINE + pixels.nbytes] = pixels.data.cast("B")
-        _SLOT.pack_into(memory, begin, frame.index, *sizes)
+        _SLOT.pack_into(memory, begin, number, *sizes)
 
 
 class RingReader:

@@ -74,7 +74,11 @@ class LinkFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EndRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Last line of a source."""
+    """Last line of a source, or of one of its sessions if it was changed, removed or added again.
+
+    Numbers of frames go on from session to session: those of this one lie from `first_frame` on
+    and below `end_frame`.
+    """
 
     schema: int
     event: str
@@ -84,3 +88,10 @@ class EndRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """captured, processed, dropped by reason, in_flight, skipped, corrupt."""
     link: LinkFigures | None
     """Null for a source that is not live."""
+    session: int = 1
+    """How often this name had begun, itself included."""
+    first_frame: int = 0
+    """Number of the first frame in what the session played."""
+    end_frame: int | None = None
+    """Number that the end itself takes: every frame of the session is below, every later one above
+    it. Null in files of version 0.1."""

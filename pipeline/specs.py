@@ -39,8 +39,13 @@ class ReaderSpec(Spec, frozen=True, kw_only=True):
     ring_slots: int = 0
     """Whole frames to keep in shared memory; 0 if no sink asks for them."""
     resume_frame: int | None = None
-    """Last frame that was accepted; None starts at the beginning."""
+    """Last frame that was accepted, as the source numbers it, from 0; None starts at the
+    beginning."""
     resume_pts_s: float = 0.0
+    first_frame: int = 0
+    """Number of the first frame that the source has; sessions before it had those below."""
+    first_pts_s: float = 0.0
+    """Its time."""
     regions_before: int = 0
     """Regions accepted before, so that a scripted shift goes on where it was."""
     counters: Counters = Counters()

@@ -15,27 +15,11 @@ class Cut:
 
     __slots__ = ("captured_mono_ns", "corrupt", "crops", "header", "skipped")
 
-    def __init__(
-        self,
-        frame: Frame,
-        regions: list[RegionHeader],
-        crops: bytes,
-        segment: int,
-        slot: int | None,
-    ) -> None:
+    def __init__(self, frame: Frame, header: FrameHeader, crops: bytes) -> None:
         self.captured_mono_ns = frame.captured_mono_ns
         self.skipped, self.corrupt = frame.skipped, frame.corrupt
         self.crops = crops
-        self.header = FrameHeader(
-            frame.index,
-            frame.pts_s,
-            frame.captured_at_ns,
-            frame.captured_mono_ns,
-            frame.decode_ms,
-            regions,
-            segment,
-            slot,
-        )
+        self.header = header
 
 
 class Cutter:
@@ -65,10 +49,18 @@ class Cutter:
             key = CropKey(self._spec.seed, self._spec.name, frame.index)
             crops = self._perturbation.apply(crops, self._regions_cut, key)
         self._regions_cut += len(regions)
-        headers = [_header(region) for region in regions]
-        segment = self._segments.of(frame.part, (frame.width, frame.height))
-        slot = None if self.ring is None else self.ring.put(frame)
-        return Cut(frame, headers, crops.tobytes(), segment, slot)
+        number = self._spec.first_frame + frame.index
+        header = FrameHeader(
+            number,
+            self._spec.first_pts_s + frame.pts_s,
+            frame.captured_at_ns,
+            frame.captured_mono_ns,
+            frame.decode_ms,
+            [_header(region) for region in regions],
+            self._segments.of(frame.part, (frame.width, frame.height)),
+            None if self.ring is None else self.ring.put(frame, number),
+        )
+        return Cut(frame, header, crops.tobytes())
 
 
 def _ring(spec: ReaderSpec) -> RingWriter | None:

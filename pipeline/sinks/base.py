@@ -22,7 +22,7 @@ Key = tuple[int, int]
 """Frame and region number within a source; orders its records."""
 
 END_KEY: Final[Key] = (2**62, 0)
-"""Key of the end record, after every region."""
+"""Key of an end record that names no number: runs up to version 0.1 wrote such."""
 
 UNKNOWN_OFFSET: Final = -1
 """To `open` of a sink that draws: an earlier run was given frames, nobody knows how many."""
@@ -32,7 +32,9 @@ def key_of(record: Record) -> Key:
     """Where a record stands within its source."""
     if "event" not in record:
         return record["frame"], record["region"]
-    return END_KEY if record["event"] == END_EVENT else (record["frame"], 0)
+    if record["event"] == END_EVENT:
+        return (record["end_frame"], 0) if "end_frame" in record else END_KEY
+    return record["frame"], 0
 
 
 class Network(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,8 +47,10 @@ def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) ->
     """
     found = Recomputed()
     adapter, known, is_held = None, None, False
+    names: list[str] | None = None
     for note in chain(records, [{"kind": "end"}]):
         kind = note["kind"]
+        names = _told(note, adapter, names)
         if kind in _LEARNED and adapter is not None:
             adapter.replay(note)
             found.failure = found.failure or adapter.failure
@@ -67,8 +69,20 @@ def recompute(records: Iterable[dict[str, Any]], make: Callable[[], Adapter]) ->
         if kind in {"adapter", "end"}:
             found.forget_unrecorded()
         if kind == "adapter":
-            adapter, known, is_held = _begin(note.get("state"), make), None, False
+            adapter, known, is_held = _begin(note.get("state"), make, names), None, False
     return found
+
+
+def _told(
+    note: dict[str, Any], adapter: Adapter | None, known: list[str] | None
+) -> list[str] | None:
+    """The names of the sources by number, after a record that may say them."""
+    names = note.get({"segment": "sources", "sources": "names"}.get(note["kind"], ""))
+    if not isinstance(names, list):
+        return known
+    if adapter is not None:
+        adapter.know(names)
+    return names
 
 
 def _body(note: dict[str, Any]) -> dict[str, Any]:
@@ -78,10 +92,14 @@ def _body(note: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
-def _begin(state: dict[str, Any] | None, make: Callable[[], Adapter]) -> Adapter | None:
+def _begin(
+    state: dict[str, Any] | None, make: Callable[[], Adapter], names: list[str] | None
+) -> Adapter | None:
     """An adapter that goes on from a state; None where the policy was frozen by then."""
     if state is None:
         return None
     adapter = make()
+    if names is not None:
+        adapter.know(names)
     adapter.restore(state, as_recorded=True)
     return adapter

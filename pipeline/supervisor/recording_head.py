@@ -22,7 +22,7 @@ def recording_head(plan: RunPlan, hub: Hub) -> list[dict[str, Any]]:
         "kind": "segment",
         "format": FORMAT,
         "model": plan.model.name,
-        "sources": list(plan.config.sources),
+        "sources": list(hub.sources.names),
         "host": host(),
         "versions": versions(),
     }

@@ -61,7 +61,8 @@ class SpecFactory:
             "seed": self._plan.config.seed,
         }
         if role == "reader":
-            self._forget_old_rings(name)
+            # The ring of the last incarnation may still be drawn from.
+            self.forget_rings(name, keep=2)
             return self._reader(name, base, is_live=traits_of(self._source(name)).live)
         if role == "worker":
             return WorkerSpec(
@@ -86,10 +87,10 @@ class SpecFactory:
             control_endpoint=f"ipc://{self._folder}/control",
         )
 
-    def _forget_old_rings(self, name: str) -> None:
-        """The ring of the last incarnation may still be drawn from; those before are forgotten."""
+    def forget_rings(self, name: str, *, keep: int = 0) -> None:
+        """Give the shared memory of a source's readers back, but for that of the last few."""
         if self._frames_folder is not None:
-            for number in range(self._incarnations["reader", name] - 2):
+            for number in range(self._incarnations["reader", name] - keep):
                 ring_path(self._frames_folder, f"reader/{name}#{number}").unlink(missing_ok=True)
 
     def _model(self) -> ModelConfig:
@@ -115,7 +116,7 @@ class SpecFactory:
 
     def _reader(self, name: str, base: dict[str, Any], *, is_live: bool) -> ReaderSpec:
         source = self._hub.sources[name]
-        point = source.last_accepted
+        point, begin = source.last_accepted, source.session
         return ReaderSpec(
             **base,
             source=self._source(name),
@@ -124,8 +125,10 @@ class SpecFactory:
             decode_threads=self._plan.decode_threads,
             credits=source.credits,
             ring_slots=source.plan.ring_slots or 0,
-            resume_frame=None if point is None else point.frame,
-            resume_pts_s=0.0 if point is None else point.pts_s,
+            first_frame=begin.first_frame,
+            first_pts_s=begin.first_pts_s,
+            resume_frame=None if point is None else point.frame - begin.first_frame,
+            resume_pts_s=0.0 if point is None else point.pts_s - begin.first_pts_s,
             regions_before=source.regions_accepted,
             # A camera that is opened again may look elsewhere.
             segment=source.segment + (is_live and point is not None),

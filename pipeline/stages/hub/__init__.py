@@ -1,11 +1,11 @@
 """The hub: one object that holds credits, order, ledger and redelivery of a run."""
 
-from pipeline.stages.hub.actions import Action, Alarm, Kill, NewPolicy, Note, Send
+from pipeline.stages.hub.actions import Action, Alarm, Kill, NewPolicy, Note, Retired, Send
 from pipeline.stages.hub.adapter import Adapter, AdapterSettings
 from pipeline.stages.hub.crew import Loss
 from pipeline.stages.hub.held import Held
 from pipeline.stages.hub.hub import Hub
-from pipeline.stages.hub.plan import HubPlan, SourcePlan
+from pipeline.stages.hub.plan import HubPlan, Session, SourcePlan
 from pipeline.stages.hub.source import SourceTrack
 from pipeline.stages.hub.sources import Sources
 from pipeline.stages.hub.truth import Truth
@@ -23,7 +23,9 @@ __all__ = [
     "Loss",
     "NewPolicy",
     "Note",
+    "Retired",
     "Send",
+    "Session",
     "SourcePlan",
     "SourceTrack",
     "Sources",

@@ -47,4 +47,11 @@ class NewPolicy:
     """A person chose it, not the adapter."""
 
 
-Action = Send | Kill | Alarm | Note | NewPolicy
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A source that was to leave is drained, its end recorded, its reader gone."""
+
+    name: str
+
+
+Action = Send | Kill | Alarm | Note | NewPolicy | Retired

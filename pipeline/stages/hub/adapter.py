@@ -119,6 +119,15 @@ class Adapter:
             return self.settings.audit_rate
         return 1.0 if self._controller.forces_full_depth else self._controller.audit_probability
 
+    def know(self, names: Sequence[str]) -> None:
+        """Learn from these sources; each keeps the number that it had.
+
+        Args:
+            names: all so far, in the order in which they came.
+        """
+        self._sources = list(names)
+        self._numbers = {name: number for number, name in enumerate(names)}
+
     def draws(self, source: str, frame: int, region: int, probability: float) -> bool:
         """Whether a region is audited. The coin sees its name only."""
         if probability >= 1.0:

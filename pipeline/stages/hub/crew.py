@@ -12,7 +12,7 @@ from pipeline.stages.hub.dispatch import Dispatcher
 from pipeline.stages.hub.plan import HubPlan
 from pipeline.stages.hub.policies import Policies
 from pipeline.stages.hub.result_check import check_result
-from pipeline.stages.hub.source import RegionTask
+from pipeline.stages.hub.source import RegionTask, SourceTrack
 from pipeline.stages.hub.sources import Sources
 from pipeline.stages.hub.worker import (
     MAX_OUTSTANDING,
@@ -67,6 +67,14 @@ class Crew:
     def is_ready(self) -> bool:
         """There is somebody to work."""
         return any(worker.ready for worker in self.tracks.values())
+
+    def joined(self, source: SourceTrack) -> None:
+        """Its regions are among those to answer from now on."""
+        self._dispatcher.join(source)
+
+    def left(self, source: SourceTrack) -> None:
+        """No region of it is left."""
+        self._dispatcher.leave(source)
 
     def said_hello(self, name: str, peer: str, message: Hello) -> Send:
         """A new incarnation; returns what it has to know first.

@@ -18,6 +18,14 @@ class Dispatcher:
         self._max_batch = max_batch
         self._alone: deque[RegionTask] = deque()
 
+    def join(self, source: SourceTrack) -> None:
+        """Give a source its turns."""
+        self._turns.append(source)
+
+    def leave(self, source: SourceTrack) -> None:
+        """Give a source no turn any more; none of its regions waits."""
+        self._turns = deque(each for each in self._turns if each is not source)
+
     @property
     def num_waiting(self) -> int:
         """Regions without a worker."""

@@ -31,12 +31,12 @@ from pipeline.one_line import one_line
 from pipeline.readers.base import ResumePoint
 from pipeline.redact import redact
 from pipeline.sinks.base import Record
-from pipeline.stages.hub.actions import Action, Alarm, Kill, Send
+from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Retired, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.crew import Crew, Loss
 from pipeline.stages.hub.deadlines import Deadlines
 from pipeline.stages.hub.outlet import Outlet
-from pipeline.stages.hub.plan import HubPlan
+from pipeline.stages.hub.plan import HubPlan, Session, SourcePlan
 from pipeline.stages.hub.policies import Policies, PolicyInForce, of_full_depth
 from pipeline.stages.hub.reader_watch import ReaderWatch
 from pipeline.stages.hub.records import Times, region_record
@@ -49,6 +49,8 @@ from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
 _MAX_FATAL = 4_000
 """Characters of a child's last words."""
+STOPPED = "stopped"
+"""Reason of a reader that was told to stop."""
 START_TOGETHER_NS = 5_000_000_000
 """Sources that are ready wait so long for one whose reader has not said hello."""
 
@@ -82,6 +84,7 @@ class Hub:
         self.is_paused = False
         """No new frames are asked for; what was accepted is finished."""
         self._is_stopping = False
+        self._has_begun = False
         self._waiting_since_ns: int | None = None
         """When frames could first have been asked for, but for a source not heard of."""
 
@@ -134,6 +137,40 @@ class Hub:
         source.ended = SourceEnded(name, reason, counters)
         source.end_recorded = True
         source.state = "ended"
+
+    def begin_source(self, plan: SourcePlan, session: Session | None = None) -> None:
+        """Take another source in while the run goes on; its reader is yet to start.
+
+        Args:
+            plan: Its name is not in use, but may have been.
+            session: Where its numbers begin; None goes on behind what this part of the run knows.
+        """
+        track = self.sources.begin(plan, session)
+        self._crew.joined(track)
+        adapter = self.policies.adapter
+        if adapter is not None:
+            adapter.know(self.sources.names)
+        self._actions.append(Note({"kind": "sources", "names": list(self.sources.names)}))
+
+    def release_source(self, name: str, reason: str) -> None:
+        """Read a source no more; what was accepted is finished. `Retired` tells when it is gone.
+
+        Args:
+            name: Of one that is read, or has ended.
+            reason: For its end record, unless it had come to an end of its own.
+        """
+        source = self.sources[name]
+        if source.leaving is None:
+            source.leaving = reason
+            if source.reader is not None and source.ended is None:
+                self._send(source.reader, Stop())
+
+    def source_left(self, name: str) -> None:
+        """A source that is to leave has no reader any more that could say how it ended."""
+        source = self.sources[name]
+        if source.ended is None and source.leaving is not None:
+            source.ended = SourceEnded(name, source.leaving, source.counters)
+            source.state = "ended"
 
     def source_failed(self, name: str, reason: str) -> None:
         """No reader will come for it any more; what was accepted is still finished."""
@@ -204,6 +241,7 @@ class Hub:
         self._actions += self._crew.kills(now_ns)
         self._actions += self._outlet.kills(now_ns)
         self._actions += self._readers.actions(now_ns)
+        self._retire()
         actions, self._actions = self._actions, []
         return actions
 
@@ -227,7 +265,7 @@ class Hub:
     @property
     def is_done(self) -> bool:
         """Every source has ended and every sink has closed."""
-        return self._outlet.is_closed and all(s.is_finished for s in self.sources.values())
+        return self._outlet.is_closed and self.sources.is_over
 
     @property
     def num_waiting(self) -> int:
@@ -260,7 +298,7 @@ class Hub:
         if role == "reader":
             self.sources[name].said_hello(peer)
             self._readers.began(name)
-            if self._is_stopping:
+            if self._is_stopping or self.sources[name].leaving is not None:
                 self._send(peer, Stop())
         elif role == "worker":
             self._actions.append(self._crew.said_hello(name, peer, message))
@@ -281,7 +319,9 @@ class Hub:
         if source.ended is None:
             source.reported(message.counters)
             source.link = message.link
-            source.ended = msgspec.structs.replace(message, reason=one_line(message.reason))
+            is_asked = source.leaving is not None and message.reason == STOPPED
+            reason = source.leaving if is_asked and source.leaving else one_line(message.reason)
+            source.ended = msgspec.structs.replace(message, reason=reason)
             source.state = "ended"
             if not message.ok:
                 self._actions.append(Alarm(f"source {source.name}: {source.ended.reason}"))
@@ -374,7 +414,8 @@ class Hub:
         if not self._all_begin(now_ns):
             return
         for source in self.sources.values():
-            if source.reader is not None and source.ended is None:
+            is_read = source.ended is None and source.leaving is None
+            if source.reader is not None and is_read:
                 frames, slots = source.grant(now_ns)
                 if frames or slots:
                     self._send(source.reader, Credit(frames, slots))
@@ -384,11 +425,25 @@ class Hub:
 
         A source whose reader is not heard of is waited for only so long.
         """
-        if all(source.was_heard or source.ended for source in self.sources.values()):
-            return True
+        if self._has_begun:
+            return True  # one that comes later holds up nobody
         if self._waiting_since_ns is None:
             self._waiting_since_ns = now_ns
-        return now_ns - self._waiting_since_ns >= START_TOGETHER_NS
+        self._has_begun = (
+            all(source.was_heard or source.ended for source in self.sources.values())
+            or now_ns - self._waiting_since_ns >= START_TOGETHER_NS
+        )
+        return self._has_begun
+
+    def _retire(self) -> None:
+        """Let go of the sources that are to leave and hold nothing any more."""
+        for source in [each for each in self.sources.values() if each.leaving is not None]:
+            is_read = ("reader", source.name) in self._roles.values()
+            if source.end_recorded and not source.leases and not is_read:
+                self._crew.left(self.sources.retire(source.name))
+                self._readers.left(source.name)
+                self._outlet.left(source.name)
+                self._actions.append(Retired(source.name))
 
     def _send(self, peer: str, message: Any, blob: bytes = b"") -> None:
         self._actions.append(Send(peer, message, blob))

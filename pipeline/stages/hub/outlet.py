@@ -78,6 +78,10 @@ class Outlet:
             return []  # said once; what it costs is counted
         return [Alarm(f"sink {name}: {more} frames are lost")] if more else []
 
+    def left(self, source: str) -> None:
+        """Its labels are no longer smoothed over what another session shows."""
+        self._smoother.forget(source)
+
     def release(self) -> None:
         """Queue what has its turn; close sinks behind the end of the last source."""
         for source in self._sources.values():
@@ -87,7 +91,7 @@ class Outlet:
             if source.is_finished and not source.end_recorded:
                 source.end_recorded = True
                 self._put(end_record(source))
-        if all(source.is_finished for source in self._sources.values()):
+        if self._sources.is_over:
             for sink in self.tracks.values():
                 sink.close_wanted = True
 

@@ -10,6 +10,19 @@ CREDITS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One of the times that a source of this name is read, and where its numbers begin.
+
+    Frames, source time and segments of a later session lie above those of all before it.
+    """
+
+    number: int = 1
+    first_frame: int = 0
+    first_pts_s: float = 0.0
+    segment: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourcePlan:
     """One source, for as long as it is read in one way."""
 

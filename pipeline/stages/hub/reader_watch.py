@@ -1,5 +1,6 @@
 """Readers that hang, and cameras that stay away: what the hub makes of what readers say."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,8 @@ from pipeline.stages.hub.sources import Sources
 
 SILENCE_NS: Final = 30_000_000_000
 """So long may a reader of a recording say nothing; it does so twice a second."""
+LEAVE_NS: Final = 10_000_000_000
+"""So long may the reader of a source that is to leave go on."""
 AWAY_NS: Final = 60_000_000_000
 """A camera that is away for longer is worth an alarm."""
 
@@ -25,6 +28,8 @@ class _Seen:
     """Its end is asked for already."""
     away_since_ns: int | None = None
     trouble: str | None = None
+    leaving_since_ns: int | None = None
+    """When its source was first seen to be leaving."""
     is_reported: bool = False
     """An alarm has told of this absence."""
 
@@ -41,12 +46,16 @@ class ReaderWatch:
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
-        self._seen = {name: _Seen() for name in sources}
+        self._seen: defaultdict[str, _Seen] = defaultdict(_Seen)
 
     def began(self, name: str) -> None:
         """Another reader has said hello."""
         seen = self._seen[name]
         seen.stuck_s, seen.is_doomed = 0.0, False
+
+    def left(self, name: str) -> None:
+        """The source is gone."""
+        self._seen.pop(name, None)
 
     def heard(self, name: str, now_ns: int) -> None:
         """Its reader has said something."""
@@ -74,10 +83,12 @@ class ReaderWatch:
     def actions(self, now_ns: int) -> list[Action]:
         """Whom to end, and what a person should know."""
         found: list[Action] = []
-        for name, seen in self._seen.items():
-            source = self._sources[name]
+        for name, source in self._sources.items():
+            seen = self._seen[name]
             if source.ended is not None or source.reader is None:
                 continue
+            if source.leaving is not None and seen.leaving_since_ns is None:
+                seen.leaving_since_ns = now_ns
             reason = self._why_to_kill(seen, source.plan.patience_ns or SILENCE_NS, now_ns)
             if reason is not None and not seen.is_doomed:
                 seen.is_doomed = True
@@ -94,6 +105,9 @@ class ReaderWatch:
             return f"has said nothing for {patience_ns / 1e9:g} s"
         if seen.stuck_s * 1e9 > patience_ns:
             return f"its decoder has not come back for {patience_ns / 1e9:g} s"
+        leaving_ns = now_ns - (seen.leaving_since_ns or now_ns)
+        if leaving_ns > LEAVE_NS:
+            return f"was told to stop and has not said its end for {LEAVE_NS / 1e9:g} s"
         return None
 
     def _is_news(self, seen: _Seen, now_ns: int) -> bool:

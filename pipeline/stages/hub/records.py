@@ -77,7 +77,7 @@ def frame_record(frame: PendingFrame) -> Record:
 
 
 def end_record(source: SourceTrack) -> Record:
-    """The last line of a source."""
+    """The last line of a source, or of one of its sessions."""
     assert source.ended is not None
     ledger = source.ledger
     return {
@@ -85,6 +85,9 @@ def end_record(source: SourceTrack) -> Record:
         "event": END_EVENT,
         "source": source.name,
         "reason": source.ended.reason,
+        "session": source.session.number,
+        "first_frame": source.session.first_frame,
+        "end_frame": source.end_frame,
         "frames": {
             "captured": ledger.captured,
             "processed": ledger.processed,

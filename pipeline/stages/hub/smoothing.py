@@ -44,6 +44,11 @@ class Smoother:
             trace.shown = answer  # only the latest answer can have come to be enough
         return trace.shown
 
+    def forget(self, source: str) -> None:
+        """Begin afresh with the regions of a source."""
+        for place in [place for place in self._traces if place[0] == source]:
+            del self._traces[place]
+
     def _trace(self, place: _Place) -> "_Trace":
         trace = self._traces.setdefault(place, _Trace())
         self._traces.move_to_end(place)

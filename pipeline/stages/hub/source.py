@@ -10,12 +10,14 @@ from pipeline.readers.base import ResumePoint
 from pipeline.sinks.base import Record
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub.freshness import Freshness
-from pipeline.stages.hub.plan import SourcePlan
+from pipeline.stages.hub.plan import Session, SourcePlan
 
 DropReason = str
 Lease = tuple[str, int]
 """A picture in shared memory: the reader's incarnation and the slot of its ring."""
 RECENT_EXITS = 200
+BETWEEN_S = 1.0
+"""So much source time lies between two sessions of a name."""
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +63,9 @@ class SourceTrack:
 
     plan: SourcePlan
     crop_bytes: int
+    session: Session = field(default_factory=Session)
+    leaving: str | None = None
+    """Why it is read no more, as its end record will say; None of one that stays."""
     counters: Counters = field(default_factory=Counters)
     accepted_counters: Counters = field(default_factory=Counters)
     """As of the last accepted frame: where a reader begins that reads again what follows it."""
@@ -106,6 +111,7 @@ class SourceTrack:
     def __post_init__(self) -> None:
         self.freshness = Freshness() if self.plan.is_fresh else None
         self.is_live = self.plan.is_live
+        self.segment = self.session.segment
 
     @property
     def name(self) -> str:
@@ -198,7 +204,8 @@ class SourceTrack:
         self.state = "running"
 
     def _check(self, message: Frames, blob: bytes) -> None:
-        last = -1 if self.last_accepted is None else self.last_accepted.frame
+        first = self.session.first_frame
+        last = first - 1 if self.last_accepted is None else self.last_accepted.frame
         if len(self.window) + len(message.frames) > self.credits:
             raise PeerError(
                 f"source {self.name}: expected at most {self.credits} frames in the pipeline, "
@@ -326,6 +333,24 @@ class SourceTrack:
     def state_without_pictures(self) -> str:
         """What it is called while its reader begins."""
         return "reconnecting" if self.is_live and self.was_heard else "starting"
+
+    @property
+    def end_frame(self) -> int:
+        """The number that its end record takes: above all of its frames."""
+        if self.last_accepted is None:
+            return self.session.first_frame
+        return self.last_accepted.frame + 1
+
+    @property
+    def session_after(self) -> Session:
+        """Where the next session of this name begins."""
+        last = self.last_accepted
+        return Session(
+            number=self.session.number + 1,
+            first_frame=self.end_frame + 1,
+            first_pts_s=self.session.first_pts_s if last is None else last.pts_s + BETWEEN_S,
+            segment=self.segment + 1,
+        )
 
     @property
     def is_finished(self) -> bool:

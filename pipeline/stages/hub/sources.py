@@ -1,13 +1,37 @@
 """The sources of a run: the one list of them, that everybody else asks."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, ValuesView
+from dataclasses import dataclass, field
 
-from pipeline.stages.hub.plan import SourcePlan
+from pipeline.messages import LinkAccount
+from pipeline.snapshot import Ledger
+from pipeline.stages.hub.plan import Session, SourcePlan
 from pipeline.stages.hub.source import SourceTrack
 
 
+@dataclass(slots=True)
+class Past:
+    """What the sessions of a name that are over come to, all together."""
+
+    next: Session = field(default_factory=Session)
+    """Where another session of this name begins."""
+    reason: str | None = None
+    """Of the last end."""
+    link: LinkAccount | None = None
+    """Of the last session; None of one that was not live."""
+    ledger: Ledger = field(default_factory=Ledger)
+    exit_counts: Counter[int] = field(default_factory=Counter)
+    answered: int = 0
+    """Frames of this part of the run."""
+
+
 class Sources(Mapping[str, SourceTrack]):
-    """Every source that is read, by name.
+    """Every source that is read or still drained, by name; and what became of those before.
+
+    A name may come and go any number of times. Each time is a session: frames, source time and
+    segments go on where the session before has ended, so that (source, frame, region) names one
+    region of the run, whatever was changed meanwhile.
 
     Args:
         plans: Of those that the run begins with.
@@ -15,8 +39,16 @@ class Sources(Mapping[str, SourceTrack]):
     """
 
     def __init__(self, plans: Iterable[SourcePlan], crop_bytes: int) -> None:
-        self._tracks = {plan.name: SourceTrack(plan, crop_bytes) for plan in plans}
-        self._numbers = {name: number for number, name in enumerate(self._tracks)}
+        self._crop_bytes = crop_bytes
+        self._tracks: dict[str, SourceTrack] = {}
+        self.names: list[str] = []
+        """Of all that there were; recordings name a source by its place here."""
+        self._numbers: dict[str, int] = {}
+        self.past: dict[str, Past] = {}
+        self.expected: set[str] = set()
+        """Names that will begin again once what they were has ended: the run goes on for them."""
+        for plan in plans:
+            self.begin(plan)
 
     def __getitem__(self, name: str) -> SourceTrack:
         return self._tracks[name]
@@ -34,3 +66,52 @@ class Sources(Mapping[str, SourceTrack]):
     def number(self, name: str) -> int:
         """What a recording calls it."""
         return self._numbers[name]
+
+    @property
+    def is_over(self) -> bool:
+        """All have ended, every frame of theirs is done, and none is to come."""
+        return not self.expected and all(track.is_finished for track in self._tracks.values())
+
+    def next_session(self, name: str) -> Session:
+        """Where another session of a name begins that is not read now."""
+        past = self.past.get(name)
+        return Session() if past is None else past.next
+
+    def begin(self, plan: SourcePlan, session: Session | None = None) -> SourceTrack:
+        """Take a source in; its name is not in use."""
+        assert plan.name not in self._tracks, "its last session is to be retired before"
+        track = SourceTrack(plan, self._crop_bytes, session or self.next_session(plan.name))
+        self._tracks[plan.name] = track
+        if plan.name not in self._numbers:
+            self._numbers[plan.name] = len(self.names)
+            self.names.append(plan.name)
+        self.expected.discard(plan.name)
+        return track
+
+    def retire(self, name: str) -> SourceTrack:
+        """Let go of a source that is drained; its figures stay."""
+        track = self._tracks.pop(name)
+        past = self.past.setdefault(name, Past())
+        past.next = track.session_after
+        past.reason = None if track.ended is None else track.ended.reason
+        past.link = track.link if track.is_live else None
+        past.ledger = summed([past.ledger, track.ledger])
+        past.exit_counts += track.exit_counts
+        past.answered += track.processed - track.resumed_frames
+        return track
+
+
+def summed(ledgers: Iterable[Ledger]) -> Ledger:
+    """Several accounts as one."""
+    parts = list(ledgers)
+    dropped: Counter[str] = Counter()
+    for part in parts:
+        dropped.update(part.dropped)
+    return Ledger(
+        captured=sum(part.captured for part in parts),
+        processed=sum(part.processed for part in parts),
+        dropped=dict(dropped),
+        in_flight=sum(part.in_flight for part in parts),
+        skipped=sum(part.skipped for part in parts),
+        corrupt=sum(part.corrupt for part in parts),
+    )
