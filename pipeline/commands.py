@@ -1,5 +1,6 @@
 """What steers a running pipeline: commands, their replies, and their bytes."""
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -54,7 +55,38 @@ class Label(Command, frozen=True):
     label: str
 
 
-AnyCommand = Pause | Resume | Freeze | Unfreeze | Rollback | Stop | Set | Label
+class SourceAdd(Command, frozen=True):
+    """Read another source."""
+
+    name: str
+    settings: list[str]
+    """`key=value`, as below `sources.NAME` in a configuration; the value is YAML."""
+
+
+class SourceChange(Command, frozen=True):
+    """Stop a source and start it again with other settings; those not named stay."""
+
+    name: str
+    settings: list[str]
+
+
+class SourceRemove(Command, frozen=True):
+    """Read a source no more; what was accepted is finished."""
+
+    name: str
+
+
+class Reload(Command, frozen=True):
+    """Read the configuration file again and do what it says of sources, as SIGHUP does."""
+
+
+SourceCommand = SourceAdd | SourceChange | SourceRemove | Reload
+AnyCommand = Pause | Resume | Freeze | Unfreeze | Rollback | Stop | Set | Label | SourceCommand
+
+
+def command_words(command: AnyCommand) -> str:
+    """What a person would call it: `source add`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(command).__name__).lower()
 
 
 class Request(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

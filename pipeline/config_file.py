@@ -62,11 +62,7 @@ def load_config(
     for key, text in _environment_overrides(environment) if with_overrides else ():
         _set(plain, key, text)
     _add_sources(plain, sources)
-    for override in overrides:
-        key, separator, text = override.partition("=")
-        if not separator:
-            raise ConfigError(f"--set: expected KEY=VALUE, got {override!r}")
-        _set(plain, key.strip(), text)
+    plain = with_settings(plain, overrides, where="--set")
     return LoadedConfig(check_config(_fill_secrets(plain, environment, "")), plain)
 
 
@@ -82,13 +78,63 @@ def check_config(plain: dict[str, Any]) -> PipelineConfig:
     if not isinstance(sources, dict) or not sources:
         raise ConfigError("sources: expected at least one, got none; give --source URI or a file")
     for name, body in sources.items():
-        if not _NAME.match(str(name)):
-            raise ConfigError(f"sources: expected a name of letters, digits, . _ -, got {name!r}")
-        if isinstance(body, dict) and type(body.get("uri")) is int:
-            body["uri"] = str(body["uri"])  # a webcam's number
-        _convert(body, SourceConfig, f"sources.{name}")
+        _check_source(name, body)
     config: PipelineConfig = _convert(plain, PipelineConfig, "")
     return config
+
+
+def read_source(
+    name: str, body: Any, *, environment: Mapping[str, str] | None = None, fill: bool = True
+) -> SourceConfig:
+    """Check one source by the rules of a whole configuration.
+
+    Args:
+        name: Of the source.
+        body: Its plain tree; is left as it is.
+        environment: Of `${NAME}`; the process's own by default.
+        fill: False leaves `${NAME}` as it stands.
+
+    Raises:
+        ConfigError: As for `load_config`.
+    """
+    environment = os.environ if environment is None else environment
+    own = copy.deepcopy(body)
+    filled = _fill_secrets(own, environment, f"sources.{name}") if fill else own
+    plain = {"sources": {name: filled}}
+    refuse_unknown_keys(plain, PipelineConfig)
+    refuse_infinity(plain)
+    return _check_source(name, plain["sources"][name])
+
+
+def with_settings(
+    body: Mapping[str, Any], settings: Iterable[str], *, where: str
+) -> dict[str, Any]:
+    """A plain tree with settings laid over it.
+
+    Args:
+        body: Is left as it is.
+        settings: `a.b=value`, the value read as YAML.
+        where: What gave them, for errors.
+
+    Raises:
+        ConfigError: One is no setting.
+    """
+    plain = copy.deepcopy(dict(body))
+    for setting in settings:
+        key, separator, text = setting.partition("=")
+        if not separator:
+            raise ConfigError(f"{where}: expected KEY=VALUE, got {setting!r}")
+        _set(plain, key.strip(), text)
+    return plain
+
+
+def _check_source(name: str, body: Any) -> SourceConfig:
+    if not _NAME.match(str(name)):
+        raise ConfigError(f"sources: expected a name of letters, digits, . _ -, got {name!r}")
+    if isinstance(body, dict) and type(body.get("uri")) is int:
+        body["uri"] = str(body["uri"])  # a webcam's number
+    source: SourceConfig = _convert(body, SourceConfig, f"sources.{name}")
+    return source
 
 
 def _convert(plain: Any, kind: Any, where: str) -> Any:

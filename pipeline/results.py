@@ -35,7 +35,7 @@ class RegionRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     zone: str | None
     segment: Count
     """Number of the unbroken stretch: grows when a camera was opened again, when its pictures have
-    changed their size, and with each file of several."""
+    changed their size, with each file of several, and with each session of the source."""
     pts_s: Number
     """Seconds of source time; never falls. What passed in a gap is in it."""
     captured_at: str
@@ -88,10 +88,10 @@ class EndRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """captured, processed, dropped by reason, in_flight, skipped, corrupt."""
     link: LinkFigures | None
     """Null for a source that is not live."""
-    session: int = 1
+    session: Count = 1
     """How often this name had begun, itself included."""
-    first_frame: int = 0
+    first_frame: FrameNumber = 0
     """Number of the first frame in what the session played."""
-    end_frame: int | None = None
+    end_frame: FrameNumber | None = None
     """Number that the end itself takes: every frame of the session is below, every later one above
     it. Null in files of version 0.1."""

@@ -29,7 +29,7 @@ class LatencyFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SourceSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One source."""
+    """One source: all of its sessions, if it was changed or came back."""
 
     state: str
     reason: str | None
@@ -39,6 +39,8 @@ class SourceSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exits: list[float] | None
     link: LinkFigures | None
     """Null for a source that is not live."""
+    sessions: int = 1
+    """How often it began; state, reason and link are of the last time."""
 
 
 class WorkerSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -1,7 +1,10 @@
 """`dart-stream control`: steer a pipeline that runs."""
 
 import argparse
+import difflib
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Final, NamedTuple
 
 from pipeline.commands import (
@@ -9,9 +12,13 @@ from pipeline.commands import (
     Freeze,
     Label,
     Pause,
+    Reload,
     Resume,
     Rollback,
     Set,
+    SourceAdd,
+    SourceChange,
+    SourceRemove,
     Stop,
     Unfreeze,
 )
@@ -49,6 +56,15 @@ def _label(words: list[str]) -> AnyCommand:
         ) from error
 
 
+def _settings(words: list[str]) -> list[str]:
+    """A path is meant from the folder of whoever types it, not from that of the run."""
+    return [
+        f"uri={Path.cwd() / match[1]}" if (match := _RELATIVE_PATH.fullmatch(word)) else word
+        for word in words
+    ]
+
+
+_RELATIVE_PATH: Final = re.compile(r"uri=((?![0-9]+$)(?![A-Za-z][A-Za-z0-9+.-]*:)[^/~$\s].*)")
 ACTIONS: Final = {
     "pause": Action("", "take no new frames", lambda _: Pause()),
     "resume": Action("", "take frames again", lambda _: Resume()),
@@ -57,6 +73,20 @@ ACTIONS: Final = {
     "rollback": Action("", "back to the policy before, and freeze", lambda _: Rollback()),
     "set": Action("KEY VALUE", "policy.max_disagreement or adaptation.audit_rate", _set),
     "label": Action("SOURCE FRAME [REGION] LABEL", "what a region really shows", _label),
+    "source add": Action(
+        "NAME KEY=VALUE ...",
+        "read another source; keys as in a configuration",
+        lambda words: SourceAdd(words[0], _settings(words[1:])),
+    ),
+    "source change": Action(
+        "NAME [KEY=VALUE] ...",
+        "drain a source and begin it anew, with these settings",
+        lambda words: SourceChange(words[0], _settings(words[1:])),
+    ),
+    "source remove": Action(
+        "NAME", "drain a source and read it no more", lambda words: SourceRemove(words[0])
+    ),
+    "reload": Action("", "do what the file now says of sources", lambda _: Reload()),
     "stop": Action("", "finish what was accepted, and end", lambda _: Stop()),
 }
 
@@ -99,17 +129,33 @@ def parse(words: list[str]) -> tuple[str | None, AnyCommand]:
     Raises:
         ConfigError: no such action, or it takes other arguments.
     """
-    address, rest = (None, words) if words[0] in ACTIONS else (words[0], words[1:])
-    action = ACTIONS.get(rest[0]) if rest else None
-    if action is None:
+    address, rest = (None, words) if words[0] in _FIRST_WORDS else (words[0], words[1:])
+    name = next((name for name in ACTIONS if rest[: len(name.split())] == name.split()), None)
+    if name is None:
+        raise ConfigError(_no_such_action(rest or words))
+    action, arguments = ACTIONS[name], rest[len(name.split()) :]
+    if not _takes(action, len(arguments)):
         raise ConfigError(
-            f"control: expected one of {', '.join(ACTIONS)}, got {(rest or words)[0]!r}"
+            f"control {name}: expected {action.arguments or 'nothing more'}, "
+            f"got {' '.join(arguments) or 'nothing'}"
         )
+    return address, action.make(arguments)
+
+
+def _takes(action: Action, count: int) -> bool:
+    """Whether so many arguments may follow."""
     names = action.arguments.split()
+    goes_on = names[-1:] == ["..."]
+    names = names[:-1] if goes_on else names
     least = sum(not name.startswith("[") for name in names)
-    if not least <= len(rest) - 1 <= len(names):
-        raise ConfigError(
-            f"control {rest[0]}: expected {action.arguments or 'nothing more'}, "
-            f"got {' '.join(rest[1:]) or 'nothing'}"
-        )
-    return address, action.make(rest[1:])
+    return least <= count and (goes_on or count <= len(names))
+
+
+def _no_such_action(words: list[str]) -> str:
+    got = " ".join(words[:2]) if words[0] in _FIRST_WORDS else words[0]
+    near = difflib.get_close_matches(got, ACTIONS, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"control: expected one of {', '.join(ACTIONS)}, got {got!r}{hint}"
+
+
+_FIRST_WORDS: Final = frozenset(name.split()[0] for name in ACTIONS)

@@ -7,9 +7,10 @@ from pathlib import Path
 from pipeline.cli.session import run_session
 from pipeline.config_file import LoadedConfig, load_config
 from pipeline.errors import ConfigError
-from pipeline.supervisor import plan_run
+from pipeline.supervisor import Origin, plan_run
 from pipeline.supervisor.recording import prepare_out, write_resolved
 from pipeline.supervisor.resume import load_unfinished, nothing_left
+from pipeline.supervisor.source_book import read_sources
 
 HELP = "classify the regions of video sources"
 
@@ -34,7 +35,7 @@ def execute(args: argparse.Namespace) -> int:
     """Run to the end of all sources, or until interrupted."""
     resume = args.resume is not None
     loaded = _load(args)
-    plan = plan_run(loaded.config)
+    plan = plan_run(loaded.config, goes_on=resume)
     out = args.resume if resume else (args.out or _default_out())
     if not resume:
         prepare_out(out)
@@ -42,7 +43,12 @@ def execute(args: argparse.Namespace) -> int:
     elif nothing_left(plan, out):
         print(f"{out}: every source has ended; nothing is left to do")  # noqa: T201  # the answer
         return 0
-    return run_session(plan, out, headless=args.headless, resume=resume)
+    origin = Origin(
+        loaded,
+        read_again=(lambda: _load(args)) if args.config else None,
+        kept=read_sources(out) if resume else None,
+    )
+    return run_session(plan, out, headless=args.headless, resume=resume, origin=origin)
 
 
 def _load(args: argparse.Namespace) -> LoadedConfig:

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
@@ -14,14 +14,20 @@ from rich.console import Console
 
 from pipeline.config import MonitorConfig
 from pipeline.snapshot import Snapshot
-from pipeline.supervisor import Outcome, RunPlan, Supervisor
+from pipeline.supervisor import Origin, Outcome, RunPlan, Supervisor
 from pipeline.supervisor.recording import SUMMARY, write_summary
 from pipeline.ui.keyboard import terminal_kept
 from pipeline.ui.lines import one_line, summary_table
 
 
 def run_session(
-    plan: RunPlan, out: Path, *, headless: bool = False, resume: bool = False, limit_s: float = 0.0
+    plan: RunPlan,
+    out: Path,
+    *,
+    headless: bool = False,
+    resume: bool = False,
+    limit_s: float = 0.0,
+    origin: Origin | None = None,
 ) -> int:
     """Run a plan with its monitor; returns the exit status.
 
@@ -31,12 +37,15 @@ def run_session(
         headless: Neither screen nor progress lines.
         resume: `out` holds an unfinished run.
         limit_s: End orderly after so many seconds of results; 0 runs to the end.
+        origin: Where the plan's configuration comes from; None takes it as it is.
     """
     monitor = plan.config.monitor
     screen = not headless and _wants_screen(monitor)
     lines = not headless and not screen and monitor.ui != "off"
     watchers = _Watchers(monitor.line_interval_s if lines else None, limit_s)
-    supervisor = Supervisor(plan, out, screen=screen, on_snapshot=watchers.see, resume=resume)
+    supervisor = Supervisor(
+        plan, out, screen=screen, on_snapshot=watchers.see, resume=resume, origin=origin
+    )
     watchers.supervisor = supervisor
     with _interrupts(supervisor), _screen_left(is_used=screen):
         outcome = supervisor.run()
@@ -100,18 +109,38 @@ def _wants_screen(monitor: MonitorConfig) -> bool:
 
 @contextlib.contextmanager
 def _interrupts(supervisor: Supervisor) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a lost terminal drain; a second one ends at once."""
-    numbers = [signal.SIGINT, signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it stays ignored
-        numbers.append(signal.SIGHUP)
-    before = {
-        number: signal.signal(number, lambda *_: supervisor.interrupt()) for number in numbers
+    """Ctrl-C, SIGTERM and a lost terminal drain; a second one ends at once.
+
+    SIGHUP from anybody else has the configuration read again.
+    """
+    had_terminal = _has_terminal()
+
+    def hang_up(*_: object) -> None:
+        if had_terminal and not _has_terminal():
+            supervisor.interrupt()
+        else:
+            supervisor.reload()
+
+    handlers: dict[signal.Signals, Callable[..., None]] = {
+        number: lambda *_: supervisor.interrupt() for number in (signal.SIGINT, signal.SIGTERM)
     }
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it stays ignored
+        handlers[signal.SIGHUP] = hang_up
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _has_terminal() -> bool:
+    """Whether this process belongs to a terminal that is still there."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

@@ -33,7 +33,8 @@ def key_of(record: Record) -> Key:
     if "event" not in record:
         return record["frame"], record["region"]
     if record["event"] == END_EVENT:
-        return (record["end_frame"], 0) if "end_frame" in record else END_KEY
+        end_frame = record.get("end_frame")
+        return END_KEY if end_frame is None else (end_frame, 0)
     return record["frame"], 0
 
 

@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -13,7 +13,6 @@ from pipeline.errors import ConfigError
 from pipeline.messages import Count, FrameNumber, Number
 from pipeline.sinks.base import (
     END_EVENT,
-    END_KEY,
     Key,
     NoRoomError,
     Record,
@@ -104,6 +103,9 @@ class _Line(msgspec.Struct, frozen=True):
     pts_s: Number | None = None
     reason: str | None = None
     frames: _Counts | None = None
+    session: Count = 1
+    first_frame: FrameNumber = 0
+    end_frame: FrameNumber | None = None
     label: str | None = None
     zone: str | None = None
     track: int | None = None
@@ -132,7 +134,7 @@ _RECORD: Final = msgspec.json.Decoder(dict[str, Any])
 
 @dataclass(slots=True)
 class Progress:
-    """How far one source had come when a run broke off."""
+    """How far one source had come when a run broke off: of its last session, if it had several."""
 
     frame: int = -1
     """Last frame of which every region is known to be written."""
@@ -145,8 +147,17 @@ class Progress:
     """Of the last line."""
     newest: int = -1
     """Highest frame of which any region is written."""
+    newest_pts_s: float = 0.0
+    """Of that frame."""
     end: Record | None = None
     """Its end record, if it was written."""
+    earlier: list["Progress"] = field(default_factory=list)
+    """The sessions before, each with its end."""
+
+    def taken_apart(self) -> list["Progress"]:
+        """This session and those before it, one by one."""
+        earlier, self.earlier = self.earlier, []
+        return [*earlier, self]
 
 
 def scan_progress(path: Path) -> dict[str, Progress]:
@@ -160,7 +171,10 @@ def scan_progress(path: Path) -> dict[str, Progress]:
     for record in read_records(path, 0):
         source = record["source"]
         whole = progress.setdefault(source, Progress())
-        if key_of(record) == END_KEY:
+        if whole.end is not None:
+            last.pop(source, None)
+            whole = progress[source] = Progress(earlier=whole.taken_apart())
+        if "event" in record:
             whole.end = record
             continue
         frame, pts_s, regions = last.get(source, (-1, 0.0, 0))
@@ -170,7 +184,7 @@ def scan_progress(path: Path) -> dict[str, Progress]:
             whole.regions += regions
             regions = 0
         last[source] = (record["frame"], record["pts_s"], regions + 1)
-        whole.newest = record["frame"]
+        whole.newest, whole.newest_pts_s = record["frame"], record["pts_s"]
         whole.segment = record.get("segment", 0)
     return progress
 

@@ -101,6 +101,24 @@ class Crew:
             del self._due[role, name]
             self._hub.source_failed(name, "stopped")
 
+    def start_reader(self, source: str) -> None:
+        """Read a source that the hub has taken in while the run goes on."""
+        self._start(("reader", source))
+
+    def stop_reader(self, source: str) -> None:
+        """Start no further reader of a source that is to leave; the hub tells one that lives."""
+        key = ("reader", source)
+        self._due.pop(key, None)
+        lives = any((c.role, c.spec.name) == key for c in self._children.values())
+        if not lives:
+            self._hub.source_left(source)
+
+    def forget_reader(self, source: str) -> None:
+        """A source is gone: nothing is kept for the next reader of that name."""
+        self._budgets.pop(("reader", source), None)
+        self._backoffs.pop(("reader", source), None)
+        self._specs.forget_rings(source)
+
     def kill(self, identity: str) -> None:
         """End a child at once."""
         if identity in self._children:
@@ -119,7 +137,7 @@ class Crew:
             elif self._is_mute(identity, child, now_s):
                 log.warning("%s: no hello in time; killed", child.stage)
                 child.kill()
-        if self._hub.fatal and not any(self._is_reader_fatal(text) for text in self._hub.fatal):
+        if self._hub.fatal and self._hub.source_faults.isdisjoint(self._hub.fatal):
             self.given_up = self.given_up or self._hub.fatal[0]
 
     def read_logs(self, ready: AbstractSet[int]) -> None:
@@ -225,6 +243,7 @@ class Crew:
         if role == "reader":
             if self._is_draining:
                 self._hub.source_failed(name, "stopped")
+            self._hub.source_left(name)  # if it is to leave
             return self._hub.sources[name].ended is None
         if role == "sink":
             return not self._hub.sinks[name].closed
@@ -265,12 +284,6 @@ class Crew:
             "reader": lambda: self._hub.sources[name].reader,
         }
         return child.role in spoken_for and spoken_for[child.role]() == identity
-
-    def _is_reader_fatal(self, text: str) -> bool:
-        return any(
-            source.state == "failed" and source.ended is not None and source.ended.reason == text
-            for source in self._hub.sources.values()
-        )
 
     def _read_log(self, child: Child, descriptor: int) -> None:
         for line in child.read_log():

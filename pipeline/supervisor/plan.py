@@ -1,9 +1,12 @@
 """From a configuration to everything a run needs, checked before anything is started."""
 
 import os
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
 
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
@@ -189,16 +192,20 @@ class RunPlan:
         return max(own_s, listen.timeout_s) if is_remote(source) and listen is not None else own_s
 
 
-def plan_run(config: PipelineConfig) -> RunPlan:
+def plan_run(config: PipelineConfig, *, goes_on: bool = False) -> RunPlan:
     """Check all that can be checked without starting anything.
+
+    Args:
+        config: What is run.
+        goes_on: It is a run that began earlier and may have lost sources since.
 
     Raises:
         UserError: A source, zone, perturbation or class of one's own is wrong.
         DartStreamError: The model or the policy is wrong.
     """
     for name, source in config.sources.items():
-        _check_source(name, source)
-    config = settle_sinks(config)
+        check_named_source(name, source)
+    config = settle_sinks(config, gone_may_be=goes_on)
     check_listening(config)
     _check_smoothing(config.labels.smooth)
     directory = resolve(config.model.name)
@@ -218,6 +225,12 @@ def plan_run(config: PipelineConfig) -> RunPlan:
     )
     adapter = plan.adapter()
     return plan if adapter is None else replace(plan, policy=adapter.policy.with_version(1))
+
+
+def replace_sources(plan: RunPlan, sources: Mapping[str, SourceConfig]) -> RunPlan:
+    """The same plan with other sources."""
+    config = msgspec.structs.replace(plan.config, sources=dict(sources))
+    return replace(plan, config=config)
 
 
 def plan_adaptation(
@@ -324,7 +337,12 @@ def _check_smoothing(smooth: SmoothConfig) -> None:
         )
 
 
-def _check_source(name: str, source: SourceConfig) -> None:
+def check_named_source(name: str, source: SourceConfig) -> None:
+    """Look whether a source can work, as far as that shows before it is read.
+
+    Raises:
+        UserError: It cannot.
+    """
     if is_remote(source):
         check_remote_source(name, source)
     else:

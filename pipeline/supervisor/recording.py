@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import yaml
 
-from pipeline.config_file import check_config
+from pipeline.config_file import check_config, read_source
 from pipeline.errors import ConfigError
 from pipeline.recording import TELEMETRY
 from pipeline.redact import redact
@@ -33,15 +33,24 @@ def prepare_out(out: Path) -> None:
 
 def write_resolved(out: Path, plain: dict[str, Any]) -> None:
     """Write the whole configuration; a secret stays `${NAME}`, a literal one is hidden."""
-    resolved = _without_secrets(msgspec.to_builtins(check_config(plain)))
+    resolved = without_secrets(msgspec.to_builtins(check_config(plain)))
     (out / RESOLVED).write_text(yaml.safe_dump(resolved, sort_keys=False), encoding="utf-8")
 
 
-def _without_secrets(node: Any) -> Any:
+def resolved_source(name: str, body: dict[str, Any]) -> dict[str, Any]:
+    """One source as `write_resolved` would write it."""
+    resolved: dict[str, Any] = without_secrets(
+        msgspec.to_builtins(read_source(name, body, fill=False))
+    )
+    return resolved
+
+
+def without_secrets(node: Any) -> Any:
+    """A plain tree in which literal credentials are hidden; `${NAME}` stays."""
     if isinstance(node, dict):
-        return {key: _without_secrets(value) for key, value in node.items()}
+        return {key: without_secrets(value) for key, value in node.items()}
     if isinstance(node, list):
-        return [_without_secrets(value) for value in node]
+        return [without_secrets(value) for value in node]
     if isinstance(node, str) and "${" not in node:
         return redact(node)
     return node

@@ -1,11 +1,14 @@
 """`run --resume`: go on from the last whole line of `results.jsonl`."""
 
+import dataclasses
 from pathlib import Path
 
+import msgspec
+
 from pipeline.config import JsonlSinkConfig
-from pipeline.config_file import LoadedConfig, load_config
+from pipeline.config_file import LoadedConfig, load_config, read_source
 from pipeline.errors import ConfigError
-from pipeline.messages import Counters
+from pipeline.messages import Counters, LinkAccount
 from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
 from pipeline.sinks.base import UNKNOWN_OFFSET, Record
@@ -17,11 +20,14 @@ from pipeline.sinks.jsonl import (
     scan_progress,
     whole_lines,
 )
-from pipeline.stages.hub import Hub
-from pipeline.supervisor.plan import RunPlan
+from pipeline.snapshot import Ledger
+from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
+from pipeline.stages.hub.source import BETWEEN_S
+from pipeline.supervisor.plan import RunPlan, replace_sources
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
-from pipeline.supervisor.source_traits import traits_of
+from pipeline.supervisor.source_book import SOURCES, KeptSources, read_sources
 
+_LINK = ("reconnects", "gaps", "gap_s", "longest_gap_s", "clock_jumps")
 STOPPED = "stopped"
 """Reason of an end that an interrupt caused."""
 
@@ -35,19 +41,49 @@ def load_unfinished(out: Path) -> LoadedConfig:
     resolved = out / RESOLVED
     if not resolved.is_file():
         raise ConfigError(f"--resume: expected the folder of a run, {out} holds no {RESOLVED}")
-    if HIDDEN in resolved.read_text(encoding="utf-8", errors="replace"):
-        raise ConfigError(
-            f"--resume: {resolved} was written without credentials ({HIDDEN}); put them back "
-            "there, and write them as ${NAME} in configurations"
-        )
-    return load_config(resolved, with_overrides=False)
+    for path in (resolved, out / SOURCES):
+        if path.is_file() and HIDDEN in path.read_text(encoding="utf-8", errors="replace"):
+            raise ConfigError(
+                f"--resume: {path} was written without credentials ({HIDDEN}); put them back "
+                "there, and write them as ${NAME} in configurations"
+            )
+    loaded = load_config(resolved, with_overrides=False)
+    kept = read_sources(out)
+    if kept is None:
+        return loaded
+    now = {"sources": kept.wanted} | ({"sinks": kept.sinks} if kept.sinks else {})
+    return load_config(base=loaded.plain | now, with_overrides=False)
 
 
-def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
+def resumed_hub_plan(plan: RunPlan, kept: KeptSources | None) -> HubPlan:
+    """What the hub begins with: the sources that were read last, or drained, as they were then.
+
+    Raises:
+        ConfigError: A source that was to leave cannot be read any more.
+    """
+    begin = plan.hub_plan()
+    if kept is None:
+        return begin
+    plans: list[SourcePlan] = []
+    for name, session in kept.open.items():
+        config = read_source(name, session.source)
+        sources = plan.config.sources | {name: config}
+        plans.append(replace_sources(plan, sources).source_plan(name))
+    sessions = {name: session.session for name, session in kept.open.items()}
+    return dataclasses.replace(begin, sources=plans, sessions=sessions)
+
+
+def apply_progress(hub: Hub, plan: RunPlan, out: Path, kept: KeptSources | None = None) -> None:
     """Tell the hub how far each source had come in all files, so that none of them lacks a line.
 
     A file that is ahead drops what it already holds. Without a `jsonl` sink nothing tells how far
     the run had come, and it begins again: other sinks may then see a record twice.
+
+    Args:
+        hub: Has the sources that were read last.
+        plan: What goes on.
+        out: Folder of the run.
+        kept: What is known of its sources, if these have changed.
 
     Raises:
         ConfigError: A line of a file is damaged.
@@ -59,38 +95,101 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path) -> None:
         cut_partial_line(file)
         _forget_stops(file)
     scans = [scan_progress(file) for file in files]
-    for name, source in plan.config.sources.items():
-        found = [scan.get(name, Progress()) for scan in scans]
+    for name, source in hub.sources.items():
+        found = [_of_session(scan.get(name, Progress()), source.session.number) for scan in scans]
         if found:
-            _apply(hub, name, found, is_live=traits_of(source).live)
+            # What was to leave shows no picture again, either.
+            leaves = kept is not None and kept.open[name].leaving is not None
+            _apply(hub, name, found, is_over=source.is_live or leaves)
+    _remember_past(hub, scans, kept)
+    if kept is not None:
+        _go_on_leaving(hub, kept)
     if files and plan.config.labels.smooth.of > 1:
         _remember_labels(hub, files[0])
     for sink in hub.sinks.values():
-        if sink.draws is not None:
+        if sink.draws is not None and sink.draws in hub.sources:
             drawn = hub.sources[sink.draws]
             sink.offset = drawn.resumed_frames if drawn.waits_for_sinks else UNKNOWN_OFFSET
 
 
 def nothing_left(plan: RunPlan, out: Path) -> bool:
     """Every source has come to its own end in every file, and the figures were written after it."""
+    kept = read_sources(out)
+    if kept is not None and any(name not in kept.open for name in kept.wanted):
+        return False  # one is still to begin
     files = [out / sink.file for sink in plan.config.sinks if isinstance(sink, JsonlSinkConfig)]
+    sessions = dict.fromkeys(plan.config.sources, 1)
+    if kept is not None:
+        sessions = {name: each.number for name, each in kept.open.items()}
     if not files or not all(file.is_file() for file in [*files, out / SUMMARY]):
         return False
     return all(
         progress.end is not None and progress.end["reason"] != STOPPED
         for file in files
         for scan in [scan_progress(file)]
-        for progress in [scan.get(name, Progress()) for name in plan.config.sources]
+        for name, number in sessions.items()
+        for progress in [_of_session(scan.get(name, Progress()), number)]
     )
 
 
-def _apply(hub: Hub, name: str, found: list[Progress], *, is_live: bool) -> None:
+def _of_session(found: Progress, number: int) -> Progress:
+    """Of what a file has of a source, that of the session which was read last."""
+    if found.end is not None and found.end.get("session", 1) < number:
+        return Progress(earlier=found.taken_apart())
+    return found
+
+
+def _remember_past(hub: Hub, scans: list[dict[str, Progress]], kept: KeptSources | None) -> None:
+    """What sessions that are over have come to, by what the first file or else the book says."""
+    for name, found in (scans[0] if scans else {}).items():
+        for session in found.earlier if name in hub.sources else found.taken_apart():
+            if session.end is not None:
+                hub.sources.remember(name, *_past(session, session.end))
+    for each in kept.sessions if kept is not None and not scans else ():
+        if each.end_frame is not None:
+            after = dataclasses.replace(
+                each.session, number=each.number + 1, first_frame=each.end_frame + 1
+            )
+            hub.sources.remember(each.name, after, Ledger(), None, None)
+
+
+def _past(found: Progress, end: Record) -> tuple[Session, Ledger, str | None, LinkAccount | None]:
+    """Where the next session begins, and what this one has come to."""
+    after = Session(
+        number=end.get("session", 1) + 1,
+        first_frame=(found.newest + 1 if end.get("end_frame") is None else end["end_frame"]) + 1,
+        first_pts_s=found.newest_pts_s + BETWEEN_S,
+        segment=found.segment + 1,
+    )
+    told = end.get("link")
+    link = None if told is None else LinkAccount(**{name: told[name] for name in _LINK})
+    return after, msgspec.convert(end["frames"], Ledger), end["reason"], link
+
+
+def _go_on_leaving(hub: Hub, kept: KeptSources) -> None:
+    """What was to leave has left: it ends with what is written of it."""
+    for name, session in kept.open.items():
+        if session.leaving is not None:
+            hub.release_source(name, session.leaving)
+            hub.source_left(name)
+    awaited = [
+        name for name in kept.wanted if name not in kept.open or kept.open[name].leaving is not None
+    ]
+    hub.sources.expected.update(awaited)
+
+
+def _apply(hub: Hub, name: str, found: list[Progress], *, is_over: bool) -> None:
     open_ended = [progress for progress in found if progress.end is None]
     if not open_ended:
         hub.source_already_ended(name, *_account(found[0].end or {}))
+        if found[0].newest >= 0:
+            # Where a later session of this name begins; the last frames may have had no regions.
+            last = ((found[0].end or {}).get("end_frame") or found[0].newest + 1) - 1
+            hub.sources[name].last_accepted = ResumePoint(last, found[0].newest_pts_s)
+            hub.sources[name].segment = found[0].segment
         return
     behind = min(open_ended, key=lambda progress: progress.frame)
-    if is_live and behind.newest >= 0:
+    if is_over and behind.newest >= 0:
         # A camera shows no picture twice: its next one gets the next number.
         newest = max(progress.newest for progress in found)
         after_newest = ResumePoint(newest, behind.pts_s)
@@ -98,15 +197,18 @@ def _apply(hub: Hub, name: str, found: list[Progress], *, is_live: bool) -> None
         hub.resume_source(name, after_newest, behind.regions, behind.frames + 1, segment=last)
         return
     point = ResumePoint(behind.frame, behind.pts_s) if behind.frame >= 0 else None
-    hub.resume_source(name, point, behind.regions, behind.frames, segment=behind.segment)
+    segment = max(behind.segment, hub.sources[name].session.segment)
+    hub.resume_source(name, point, behind.regions, behind.frames, segment=segment)
 
 
 def _remember_labels(hub: Hub, results: Path) -> None:
     """Smoothing goes on as if nothing had happened; frames that are done again answer again."""
     for record in read_records(results, 0):
         source = hub.sources.get(record["source"])
-        point = None if source is None else source.last_accepted
-        if "event" not in record and point is not None and record["frame"] <= point.frame:
+        if source is None or source.last_accepted is None or "event" in record:
+            continue
+        first, last = source.session.first_frame, source.last_accepted.frame
+        if first <= record["frame"] <= last:
             hub.remember_label(record)
 
 

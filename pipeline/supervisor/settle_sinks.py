@@ -21,14 +21,23 @@ from pipeline.sinks import Sink
 _ENDLESS_MB: Final = 10_240.0
 
 
-def settle_sinks(config: PipelineConfig) -> PipelineConfig:
+def settle_sinks(config: PipelineConfig, *, gone_may_be: bool = False) -> PipelineConfig:
     """Hold the sinks against each other and against the sources; fill in what is left to defaults.
+
+    Args:
+        config: Of the run.
+        gone_may_be: The source of a video may have been removed in an earlier part of the run.
 
     Raises:
         ConfigError: Two would write to one file, a video is of no source, or a class of one's own
             is none.
     """
-    sinks = [_settled(f"sinks[{n}]", sink, config.sources) for n, sink in enumerate(config.sinks)]
+    sinks = [
+        sink
+        if gone_may_be and _is_gone(sink, config.sources)
+        else _settled(f"sinks[{n}]", sink, config.sources)
+        for n, sink in enumerate(config.sinks)
+    ]
     for kind in (JsonlSinkConfig, VideoSinkConfig):
         files = [sink.file for sink in sinks if isinstance(sink, kind)]
         if len(set(files)) < len(files):
@@ -37,6 +46,11 @@ def settle_sinks(config: PipelineConfig) -> PipelineConfig:
                 f"sinks: expected a file of its own for each {name} sink, got {files}"
             )
     return msgspec.structs.replace(config, sinks=sinks)
+
+
+def _is_gone(sink: SinkConfig, sources: dict[str, SourceConfig]) -> bool:
+    named = sink.source if isinstance(sink, VideoSinkConfig) else None
+    return named is not None and named not in sources
 
 
 def _settled(key: str, sink: SinkConfig, sources: dict[str, SourceConfig]) -> SinkConfig:

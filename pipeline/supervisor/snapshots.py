@@ -16,6 +16,7 @@ from pipeline.snapshot import (
     WorkerSnap,
 )
 from pipeline.stages.hub import Hub, SourceTrack, WorkerTrack
+from pipeline.stages.hub.sources import summed
 from pipeline.supervisor.adaptation_snap import (
     adaptation_off,
     adaptation_snap,
@@ -73,11 +74,8 @@ class SnapshotMaker:
         self._run = run
         self._begin_s = time.monotonic()
         self._rates: dict[str, Rate] = {}
-        self._shifts = {
-            name: Perturbation.parse(source.perturb)
-            for name, source in plan.config.sources.items()
-            if source.perturb is not None
-        }
+        self._shifts: dict[str, Perturbation] = {}
+        """By their text."""
 
     def make(self, state: RunState) -> Snapshot:
         """The run as it is now."""
@@ -122,12 +120,14 @@ class SnapshotMaker:
         )
 
     def _source(self, source: SourceTrack, now_s: float) -> SourceSnap:
-        shift = self._shifts.get(source.name)
+        shift = self._shift(source.plan.config.perturb)
         return SourceSnap(
             name=source.name,
             uri=redact(source.plan.config.uri),
-            state=source.state,
-            fps=self._rate(f"source {source.name}", now_s, source.processed),
+            state=source.shown_state,
+            fps=self._rate(
+                f"source {source.name} {source.session.number}", now_s, source.processed
+            ),
             queue_len=len(source.window),
             frame_age_ms=source.frame_age_ms,
             position_s=source.position_s,
@@ -148,6 +148,13 @@ class SnapshotMaker:
             busy=min(busy, 1.0),
         )
 
+    def _shift(self, text: str | None) -> Perturbation | None:
+        if text is None:
+            return None
+        if text not in self._shifts:
+            self._shifts[text] = Perturbation.parse(text)
+        return self._shifts[text]
+
     def _rate(self, name: str, now_s: float, count: float) -> float:
         return self._rates.setdefault(name, Rate()).update(now_s, count)
 
@@ -158,17 +165,10 @@ def class_names(names: Sequence[str]) -> list[str]:
 
 
 def total_ledger(hub: Hub) -> Ledger:
-    """All sources together."""
-    parts = [source.ledger for source in hub.sources.values()]
-    dropped: dict[str, int] = {}
-    for part in parts:
-        for reason, count in part.dropped.items():
-            dropped[reason] = dropped.get(reason, 0) + count
-    return Ledger(
-        captured=sum(part.captured for part in parts),
-        processed=sum(part.processed for part in parts),
-        dropped=dropped,
-        in_flight=sum(part.in_flight for part in parts),
-        skipped=sum(part.skipped for part in parts),
-        corrupt=sum(part.corrupt for part in parts),
+    """All sources together, those that are gone included."""
+    return summed(
+        [
+            *(past.ledger for past in hub.sources.past.values()),
+            *(source.ledger for source in hub.sources.values()),
+        ]
     )

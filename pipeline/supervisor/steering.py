@@ -11,9 +11,14 @@ from pipeline.commands import (
     Freeze,
     Label,
     Pause,
+    Reload,
     Resume,
     Rollback,
     Set,
+    SourceAdd,
+    SourceChange,
+    SourceCommand,
+    SourceRemove,
     Stop,
     Unfreeze,
 )
@@ -35,12 +40,20 @@ class Steering:
         hub: Of the run.
         classes: Names of what the model answers.
         stop: Drains the run.
+        change_sources: Does what is wanted of sources; returns what was done.
     """
 
-    def __init__(self, hub: Hub, classes: list[str], stop: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        classes: list[str],
+        stop: Callable[[], None],
+        change_sources: Callable[[SourceCommand], str],
+    ) -> None:
         self._hub = hub
         self._classes = classes
         self._stop = stop
+        self._change_sources = change_sources
 
     def obey(self, command: AnyCommand) -> str:
         """Carry a command out; returns what was done, in a line.
@@ -59,6 +72,8 @@ class Steering:
                 done = self._steer(command)
             case Set(key, value):
                 done = self._set(key, value)
+            case SourceAdd() | SourceChange() | SourceRemove() | Reload():
+                done = self._change_sources(command)
             case Label():
                 done = self._label(command)
         return done

@@ -1,5 +1,6 @@
 """`summary.json`: a run in figures. What was not measured is null, never 0."""
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from pipeline.snapshot import PowerSnap
 from pipeline.stages.hub import Hub, SourceTrack
 from pipeline.stages.hub.records import link_figures
+from pipeline.stages.hub.sources import Past, summed
 from pipeline.supervisor.adaptation_snap import adaptation_snap, truth_snap
 from pipeline.supervisor.machine import host, versions
 from pipeline.supervisor.plan import RunPlan
@@ -40,7 +42,7 @@ def make_summary(
         "frames": _frames(msgspec.to_builtins(ledger)),
         "regions": statistics.regions,
         "duration_s": round(duration_s, 3),
-        "fps": _fps(sum(_answered(source) for source in hub.sources.values()), duration_s),
+        "fps": _fps(_answered_in_all(hub), duration_s),
         "latency_ms": msgspec.to_builtins(statistics.latency.snap),
         "exits": [round(share, 6) for share in statistics.exits] if statistics.regions else None,
         "macs_fraction": None if fraction is None else round(fraction, 6),
@@ -57,8 +59,8 @@ def make_summary(
         "not_written": {name: count for name, count in state.not_written.items() if count},
         "refused_clients": state.refused_clients,
         "sources": {
-            source.name: _source(source, duration_s, plan.model.num_exits)
-            for source in hub.sources.values()
+            name: _source(hub, name, duration_s, plan.model.num_exits)
+            for name in {**hub.sources, **hub.sources.past}
         },
         "workers": {
             worker.name: {
@@ -97,24 +99,46 @@ def _disagreement(hub: Hub) -> dict[str, Any] | None:
     }
 
 
-def _source(source: SourceTrack, duration_s: float, num_exits: int) -> dict[str, Any]:
-    regions = sum(source.exit_counts.values())
+def _source(hub: Hub, name: str, duration_s: float, num_exits: int) -> dict[str, Any]:
+    """All sessions of a name together; how it ended, and its connection, are of the last one."""
+    source, past = hub.sources.get(name), hub.sources.past.get(name, Past())
+    exit_counts = past.exit_counts + (Counter() if source is None else source.exit_counts)
+    ledger = past.ledger if source is None else summed([past.ledger, source.ledger])
+    answered = past.answered + (0 if source is None else source.answered)
+    regions = sum(exit_counts.values())
     return {
-        "state": source.state,
-        "reason": None if source.ended is None else source.ended.reason,
-        "frames": _frames(msgspec.to_builtins(source.ledger)),
+        **(_gone(past) if source is None else _last(source)),
+        "frames": _frames(msgspec.to_builtins(ledger)),
         "regions": regions,
-        "fps": _fps(_answered(source), duration_s),
-        "exits": [round(source.exit_counts[k] / regions, 6) for k in range(num_exits)]
+        "fps": _fps(answered, duration_s),
+        "exits": [round(exit_counts[k] / regions, 6) for k in range(num_exits)]
         if regions
         else None,
-        "link": link_figures(source),
     }
 
 
-def _answered(source: SourceTrack) -> int:
-    """Frames of this session."""
-    return source.processed - source.resumed_frames
+def _last(source: SourceTrack) -> dict[str, Any]:
+    return {
+        "state": source.state,
+        "reason": None if source.ended is None else source.ended.reason,
+        "sessions": source.session.number,
+        "link": link_figures(source.link) if source.is_live else None,
+    }
+
+
+def _gone(past: Past) -> dict[str, Any]:
+    return {
+        "state": "removed",
+        "reason": past.reason,
+        "sessions": past.next.number - 1,
+        "link": None if past.link is None else link_figures(past.link),
+    }
+
+
+def _answered_in_all(hub: Hub) -> int:
+    """Frames of this part of the run."""
+    gone = sum(past.answered for past in hub.sources.past.values())
+    return gone + sum(source.answered for source in hub.sources.values())
 
 
 def _fps(frames: int, duration_s: float) -> float | None:

@@ -11,14 +11,16 @@ from typing import Any
 
 import msgspec
 
-from pipeline.commands import AnyCommand
+from pipeline.commands import AnyCommand, Reload, SourceAdd, SourceChange, command_words
+from pipeline.config_file import LoadedConfig
 from pipeline.errors import CommandError, PeerError, StageError
 from pipeline.one_line import one_line
 from pipeline.power import PowerMeter
 from pipeline.recording import TELEMETRY, Recording
+from pipeline.redact import redact
 from pipeline.snapshot import PowerSnap, Snapshot
 from pipeline.specs import AnySpec
-from pipeline.stages.hub import Action, Alarm, Hub, Kill, NewPolicy, Note, Send
+from pipeline.stages.hub import Action, Alarm, Hub, Kill, NewPolicy, Note, Retired, Send
 from pipeline.supervisor.absence import Absence
 from pipeline.supervisor.adapter_keeper import AdapterKeeper
 from pipeline.supervisor.children import Child, ChildProcess, ChildThread
@@ -28,10 +30,11 @@ from pipeline.supervisor.out_lock import OutLock
 from pipeline.supervisor.plan import RunPlan
 from pipeline.supervisor.recording_head import recording_head
 from pipeline.supervisor.remotes import Remotes
-from pipeline.supervisor.resume import apply_progress
+from pipeline.supervisor.resume import apply_progress, resumed_hub_plan
 from pipeline.supervisor.run_folder import RunFolder, frames_folder
 from pipeline.supervisor.run_log import RunLog, StageHandler
 from pipeline.supervisor.snapshots import RunState, SnapshotMaker
+from pipeline.supervisor.source_list import Origin, SourceList
 from pipeline.supervisor.specs import SpecFactory
 from pipeline.supervisor.steering import Steering
 from pipeline.supervisor.summary import make_summary
@@ -52,7 +55,14 @@ log = logging.getLogger(__name__)
 
 
 def _plain(command: AnyCommand) -> dict[str, Any]:
-    return {"command": type(command).__name__.lower(), "arguments": msgspec.structs.asdict(command)}
+    if isinstance(command, SourceAdd | SourceChange):
+        settings = [redact(setting) for setting in command.settings]
+        command = msgspec.structs.replace(command, settings=settings)
+    return {"command": command_words(command), "arguments": msgspec.structs.asdict(command)}
+
+
+def _as_it_is(plan: RunPlan) -> Origin:
+    return Origin(LoadedConfig(plan.config, msgspec.to_builtins(plan.config)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,7 @@ class Supervisor:
         screen: Start the terminal monitor; the log is then not echoed.
         on_snapshot: Called twice a second with the state of the run.
         resume: `out` holds an unfinished run that goes on.
+        origin: Where the plan's configuration comes from; None takes it as it is.
 
     Raises:
         ConfigError: Another run still writes to `out`.
@@ -87,8 +98,10 @@ class Supervisor:
         screen: bool = False,
         on_snapshot: Callable[[Snapshot], None] | None = None,
         resume: bool = False,
+        origin: Origin | None = None,
     ) -> None:
         self._plan = plan
+        self._origin = origin or _as_it_is(plan)
         self._out = out
         self._screen = screen
         self._on_snapshot = on_snapshot
@@ -97,11 +110,12 @@ class Supervisor:
         recording = plan.config.recording
         self._log = RunLog(out / "run.log", echo=not screen, max_bytes=recording.log_bytes)
         self._handler = StageHandler(self._log)
-        self.hub = Hub(plan.hub_plan(), plan.adapter())
+        self.hub = Hub(resumed_hub_plan(plan, self._origin.kept), plan.adapter())
         if resume:
-            apply_progress(self.hub, plan, out)
+            apply_progress(self.hub, plan, out, self._origin.kept)
         self._keeper = AdapterKeeper(self.hub, out, plan.config.adaptation.state)
         self._interrupts = 0
+        self._reload_wanted = False
         self._draining_since_s: float | None = None
         self._error: str | None = None
         self._alarms: deque[str] = deque(maxlen=_ALARMS_KEPT)
@@ -122,6 +136,10 @@ class Supervisor:
         if not (only_once and self._interrupts):
             self._interrupts += 1
 
+    def reload(self) -> None:
+        """Have the configuration file read again, for its sources. Safe in a signal handler."""
+        self._reload_wanted = True
+
     def run(self) -> Outcome:
         """Run to the end, whatever that is."""
         logging.getLogger().addHandler(self._handler)
@@ -129,6 +147,7 @@ class Supervisor:
         self._open()
         try:
             self._crew.start_all(screen=self._screen)
+            self._sources.begin_awaited()
             self._absence = Absence(time.monotonic())
             while not self._is_over:
                 self._turn()
@@ -144,6 +163,7 @@ class Supervisor:
         ready = self._socket.wait(_TURN_MS)
         self._take_messages()
         self._take_commands()
+        self._reload_if_wanted()
         self._crew.read_logs(ready)
         now_s = time.monotonic()
         self._forgive(self._absence.ended(now_s))
@@ -198,9 +218,18 @@ class Supervisor:
             except CommandError as error:
                 self._socket.reply(asked, ok=False, text=str(error))
                 continue
-            log.info("%s: %s", type(command).__name__.lower(), text)
+            log.info("%s: %s", command_words(command), text)
             self._recording.note({"kind": "command", **_plain(command)})
             self._socket.reply(asked, ok=True, text=text)
+
+    def _reload_if_wanted(self) -> None:
+        if not self._reload_wanted:
+            return
+        self._reload_wanted = False
+        try:
+            log.info("reload: %s", self._sources.obey(Reload()))
+        except CommandError as error:
+            log.warning("reload: %s; the run goes on unchanged", error)
 
     def _take(self, received: Received, now_ns: int) -> None:
         if not self._remotes.receive(received, now_ns):
@@ -226,6 +255,8 @@ class Supervisor:
                     self._kill(peer, reason)
                 case Alarm(text):
                     self._alarm(text)
+                case Retired(name):
+                    self._sources.retired(name)
                 case Note(body):
                     self._recording.note(body)
                 case NewPolicy(version, body, by_hand):
@@ -252,6 +283,7 @@ class Supervisor:
             log.info("stopping: accepted frames are finished; once more ends at once")
             self._draining_since_s = now_s
             self._state = "draining"
+            self._sources.drain()
             self.hub.stop()
             self._crew.drain()
             self._remotes.drain()
@@ -290,9 +322,6 @@ class Supervisor:
             self._folder.endpoint("control"),
             self._door,
         )
-        self._steering = Steering(
-            self.hub, list(self._plan.model.classes), lambda: self.interrupt(only_once=True)
-        )
         self._folder.advertise(self._out)
         restored = self._keeper.restore()
         self._keeper.number(self.hub.policies.in_force.version)
@@ -321,13 +350,20 @@ class Supervisor:
             self._log,
             self._begin,
         )
+        self._sources = SourceList(self._plan, self._origin, self.hub, self._crew, self._out)
+        self._steering = Steering(
+            self.hub,
+            list(self._plan.model.classes),
+            lambda: self.interrupt(only_once=True),
+            self._sources.obey,
+        )
         self._remotes = Remotes(
             self._plan, self.hub, specs, door=self._door, send=self._socket.send, alarm=self._alarm
         )
         log.info(
             "run %s: %d sources, %d workers, model %s, results in %s",
             self._out.name,
-            len(self._plan.config.sources),
+            len(self.hub.sources),
             self._runtime.workers,
             self._plan.model.name,
             self._out,

@@ -17,6 +17,7 @@ from pipeline.results import EndRecord, RegionRecord
 from pipeline.run_summary import RunSummary
 from pipeline.sinks.jsonl import whole_lines
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
+from pipeline.supervisor.source_book import SOURCES, read_sources
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -120,6 +121,11 @@ def read_run(folder: Path) -> RunFiles:
     if not resolved.is_file():
         raise ConfigError(f"{folder}: expected the folder of a run, it holds no {RESOLVED}")
     config = load_config(resolved, with_overrides=False).config
+    if read_sources(folder) is not None:
+        raise ConfigError(
+            f"{folder / SOURCES}: expected a run that kept the sources of its start, got one whose "
+            "sources were changed; only the former can be played again as a whole"
+        )
     written = next((sink for sink in config.sinks if isinstance(sink, JsonlSinkConfig)), None)
     if written is None:
         raise ConfigError(f"{resolved}: expected a sink of type jsonl, whose answers are checked")

@@ -12,11 +12,15 @@ from pipeline.commands import (
     Freeze,
     Label,
     Pause,
+    Reload,
     Reply,
     Request,
     Resume,
     Rollback,
     Set,
+    SourceAdd,
+    SourceChange,
+    SourceRemove,
     Stop,
     Unfreeze,
     decode_reply,
@@ -30,6 +34,8 @@ from pipeline.snapshot import AdaptationSnap
 COMMANDS = [
     *(Pause(), Resume(), Freeze(), Unfreeze(), Rollback(), Stop()),
     *(Set("policy.max_disagreement", 0.05), Label("cam", 7, 0, "cat")),
+    *(SourceAdd("gate", ["uri=gate.mp4", "stride=2"]), SourceChange("gate", []), Reload()),
+    SourceRemove("gate"),
 ]
 
 
@@ -103,7 +109,7 @@ class TestCommandLine:
             parse(words.split())
 
     def test_every_command_can_be_typed(self):
-        assert len(ACTIONS) == len(COMMANDS) == 8
+        assert len(ACTIONS) == len(COMMANDS) == 12
 
 
 class TestKeys:

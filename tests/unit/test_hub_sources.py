@@ -4,7 +4,7 @@ import pytest
 from hub_rig import Rig, source_plan
 
 from pipeline.errors import PeerError
-from pipeline.messages import Counters, Credit, Hello, Records, SinkAck, SourceEnded, Stop
+from pipeline.messages import Counters, Credit, Hello, Records, SourceEnded, Stop
 from pipeline.stages.hub import Kill, Retired
 from pipeline.stages.hub.reader_watch import LEAVE_NS
 
@@ -140,11 +140,28 @@ def test_a_source_leaves_only_when_its_reader_is_gone_and_its_pictures_are_drawn
     for _ in range(3):
         rig.step()
         rig.answer()
-    (drawing,) = (a.message for a in rig.heard("sink/v#0", Records) if a.message.records)
+    rig.now += SECOND_NS
+    rig.step()
+    rig.write("sink/s#0")
     rig.hub.child_lost("reader/b#0")
     rig.step()
     assert rig.retired == []
-    rig.say("sink/v#0", SinkAck(drawing.first_seq + len(drawing.records) - 1, 1))
+    rig.write("sink/v#0")
+    rig.step()
+    assert rig.retired == ["b"]
+
+
+def test_a_source_leaves_only_when_its_last_line_is_durable():
+    rig = Coming(sources=("a", "b"))
+    rig.frame("b")
+    rig.leave("b")
+    for _ in range(3):
+        rig.step()
+        rig.answer()
+    rig.now += SECOND_NS
+    rig.step()
+    assert rig.retired == []
+    rig.write("sink/s#0")
     rig.step()
     assert rig.retired == ["b"]
 

@@ -30,7 +30,7 @@ class Steered(AdaptiveRig):
     def __init__(self, **options):
         super().__init__(**options)
         self.stops = 0
-        self.steering = Steering(self.hub, list("abcdefghij"), self._stop)
+        self.steering = Steering(self.hub, list("abcdefghij"), self._stop, str)
 
     def _stop(self):
         self.stops += 1

@@ -7,16 +7,18 @@ import pytest
 
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
-from pipeline.stages.hub import Hub, HubPlan, SourcePlan
+from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
 from pipeline.supervisor.recording import prepare_out, write_resolved
 from pipeline.supervisor.resume import apply_progress, load_unfinished, nothing_left
 from pipeline.supervisor.run_folder import RunFolder
+from pipeline.supervisor.source_book import KeptSources
+from pipeline.supervisor.source_traits import traits_of
 
 
 class Plan:
     """A plan without a model."""
 
-    def __init__(self, settings=None, **sources):
+    def __init__(self, settings=None, sessions=None, **sources):
         self.config = load_config(
             base={
                 "sources": {name: {"uri": uri} for name, uri in sources.items()},
@@ -28,9 +30,10 @@ class Plan:
         self.hub = Hub(
             HubPlan(
                 sources=[
-                    SourcePlan(name=name, config=config)
+                    SourcePlan(name=name, config=config, is_live=traits_of(config).live)
                     for name, config in self.config.sources.items()
                 ],
+                sessions=sessions or {},
                 workers=["0"],
                 sinks=["a", "b"],
                 labels=["x"],
@@ -130,6 +133,51 @@ def test_a_video_hears_how_many_frames_it_should_hold(tmp_path, waits, offset):
     track.plan = dataclasses.replace(track.plan, waits_for_sinks=waits)
     apply_progress(plan.hub, plan, tmp_path)
     assert (plan.hub.sinks["a"].offset, plan.hub.sinks["b"].offset) == (0, offset)
+
+
+def test_what_was_leaving_when_the_run_was_killed_ends_with_what_is_written_of_it(tmp_path):
+    text = lines(0, 1, 2, source="gone") + lines(0, source="a")
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(text)
+    plan = Plan(a="a.mp4", gone="b.mp4")
+    kept = KeptSources(wanted={"a": {}, "gone": {}}, sessions=[])
+    kept = (
+        kept.begun("a", Session()).begun("gone", Session()).wanting({"a": {}}, {"gone": "removed"})
+    )
+    apply_progress(plan.hub, plan, tmp_path, kept)
+    plan.hub.step(0)
+    gone = plan.hub.sources["gone"]
+    assert (gone.ended.reason, gone.end_frame, gone.end_recorded) == ("removed", 3, True)
+    assert (gone.ledger.captured, gone.ledger.processed) == (3, 3)
+    assert plan.hub.sources["a"].ended is None
+    assert plan.hub.sources.expected == set()
+
+
+def test_a_source_goes_on_in_its_last_session_and_those_before_are_counted(tmp_path):
+    first = json.loads(lines(end="changed")) | {"session": 1, "first_frame": 0, "end_frame": 5}
+    counts = {"reconnects": 2, "gaps": 2, "gap_s": 3.5, "longest_gap_s": 2.0, "clock_jumps": 0}
+    first["link"] = counts
+    text = lines(0, 1) + json.dumps(first) + "\n" + lines(6, 7, 8)
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(text)
+    plan = Plan(sessions={"a": Session(number=2, first_frame=6, segment=1)}, a="a.mp4")
+    kept = KeptSources(wanted={"a": {}}, sessions=[]).begun("a", plan.hub.sources["a"].session)
+    apply_progress(plan.hub, plan, tmp_path, kept)
+    track, past = plan.hub.sources["a"], plan.hub.sources.past["a"]
+    assert (track.last_accepted.frame, track.processed, track.segment) == (7, 2, 1)
+    assert (past.ledger.processed, past.reason, past.next.first_frame) == (9, "changed", 6)
+    assert (past.link.reconnects, past.link.gap_s) == (2, 3.5)
+
+
+def test_a_session_without_a_line_begins_where_it_was_to_begin(tmp_path):
+    first = json.loads(lines(end="changed")) | {"session": 1, "first_frame": 0, "end_frame": 2}
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(lines(0, 1) + json.dumps(first) + "\n")
+    plan = Plan(sessions={"a": Session(number=2, first_frame=3, segment=1)}, a="a.mp4")
+    kept = KeptSources(wanted={"a": {}}, sessions=[]).begun("a", plan.hub.sources["a"].session)
+    apply_progress(plan.hub, plan, tmp_path, kept)
+    track = plan.hub.sources["a"]
+    assert (track.last_accepted, track.ended, track.end_frame) == (None, None, 3)
 
 
 def test_a_finished_run_has_nothing_left(tmp_path):

@@ -66,7 +66,7 @@ class Hub:
     def __init__(self, plan: HubPlan, adapter: Adapter | None = None) -> None:
         self.plan = plan
         begin = PolicyInForce(plan.policy_version, plan.policy_body)
-        self.sources = Sources(plan.sources, plan.crop_bytes)
+        self.sources = Sources(plan.sources, plan.crop_bytes, plan.sessions)
         self.policies = Policies(begin, adapter, self.sources)
         self._readers = ReaderWatch(self.sources)
         self._crew = Crew(plan, self.policies, self.sources)
@@ -74,6 +74,8 @@ class Hub:
         self.statistics = Statistics(plan.num_exits, plan.full_macs)
         self.fatal: list[str] = []
         """Why children gave up; the run fails with these."""
+        self.source_faults: set[str] = set()
+        """Those of them that ended a source, not the run."""
         self._roles: dict[str, tuple[str, str]] = {}
         self._greeted: set[str] = set()
         """Children that have said hello and live."""
@@ -331,6 +333,7 @@ class Hub:
         text = one_line(redact(text), _MAX_FATAL)
         self.fatal.append(text)
         if role == "reader":
+            self.source_faults.add(text)
             self.source_failed(name, text)
 
     # --- workers ----------------------------------------------------------------------------------
@@ -439,7 +442,9 @@ class Hub:
         """Let go of the sources that are to leave and hold nothing any more."""
         for source in [each for each in self.sources.values() if each.leaving is not None]:
             is_read = ("reader", source.name) in self._roles.values()
-            if source.end_recorded and not source.leases and not is_read:
+            # What comes after it relies on its last line: nothing of it may still be on the way.
+            is_written = source.end_recorded and not self._outlet.awaits(source.name)
+            if is_written and not source.leases and not is_read:
                 self._crew.left(self.sources.retire(source.name))
                 self._readers.left(source.name)
                 self._outlet.left(source.name)

@@ -82,6 +82,14 @@ class Outlet:
         """Its labels are no longer smoothed over what another session shows."""
         self._smoother.forget(source)
 
+    def awaits(self, source: str) -> bool:
+        """Whether a record of a source is not durable yet."""
+        return any(
+            record["source"] == source
+            for sink in self.tracks.values()
+            for _, record in sink.unacked
+        )
+
     def release(self) -> None:
         """Queue what has its turn; close sinks behind the end of the last source."""
         for source in self._sources.values():

@@ -54,6 +54,8 @@ class HubPlan:
 
     sources: list[SourcePlan]
     """At the start."""
+    sessions: dict[str, Session] = field(default_factory=dict)
+    """Where the numbers of a source begin that was changed in an earlier part of the run."""
     workers: list[str]
     sinks: list[str]
     labels: list[str]

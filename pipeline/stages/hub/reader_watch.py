@@ -65,6 +65,8 @@ class ReaderWatch:
         """Time in which nobody listened does not count."""
         for seen in self._seen.values():
             seen.heard_ns = min(seen.heard_ns + away_ns, now_ns)
+            if seen.leaving_since_ns is not None:
+                seen.leaving_since_ns = min(seen.leaving_since_ns + away_ns, now_ns)
 
     def status(self, message: ReaderStatus, now_ns: int) -> None:
         """Its reader has said how it is."""

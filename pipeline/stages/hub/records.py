@@ -4,7 +4,7 @@ import functools
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from pipeline.messages import SCHEMA_VERSION, RegionResult
+from pipeline.messages import SCHEMA_VERSION, LinkAccount, RegionResult
 from pipeline.sinks.base import END_EVENT, FRAME_EVENT, Record
 from pipeline.stages.hub.source import PendingFrame, RegionTask, SourceTrack
 
@@ -96,20 +96,18 @@ def end_record(source: SourceTrack) -> Record:
             "skipped": ledger.skipped,
             "corrupt": ledger.corrupt,
         },
-        "link": link_figures(source),
+        "link": link_figures(source.link) if source.is_live else None,
     }
 
 
-def link_figures(source: SourceTrack) -> dict[str, Any] | None:
-    """How often a live source was away, and for how long; None for any other."""
-    if not source.is_live:
-        return None
+def link_figures(link: LinkAccount) -> dict[str, Any]:
+    """How often a live source was away, and for how long."""
     return {
-        "reconnects": source.link.reconnects,
-        "gaps": source.link.gaps,
-        "gap_s": round(source.link.gap_s, 3),
-        "longest_gap_s": source.link.longest_gap_s,
-        "clock_jumps": source.link.clock_jumps,
+        "reconnects": link.reconnects,
+        "gaps": link.gaps,
+        "gap_s": round(link.gap_s, 3),
+        "longest_gap_s": link.longest_gap_s,
+        "clock_jumps": link.clock_jumps,
     }
 
 

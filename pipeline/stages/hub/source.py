@@ -330,6 +330,16 @@ class SourceTrack:
         return frames, slots
 
     @property
+    def answered(self) -> int:
+        """Frames of this part of the run."""
+        return self.processed - self.resumed_frames
+
+    @property
+    def shown_state(self) -> str:
+        """For people."""
+        return "leaving" if self.leaving is not None and self.ended is None else self.state
+
+    @property
     def state_without_pictures(self) -> str:
         """What it is called while its reader begins."""
         return "reconnecting" if self.is_live and self.was_heard else "starting"

@@ -36,9 +36,15 @@ class Sources(Mapping[str, SourceTrack]):
     Args:
         plans: Of those that the run begins with.
         crop_bytes: Of one region.
+        sessions: Where their numbers begin, by name, if not at 0.
     """
 
-    def __init__(self, plans: Iterable[SourcePlan], crop_bytes: int) -> None:
+    def __init__(
+        self,
+        plans: Iterable[SourcePlan],
+        crop_bytes: int,
+        sessions: Mapping[str, Session] | None = None,
+    ) -> None:
         self._crop_bytes = crop_bytes
         self._tracks: dict[str, SourceTrack] = {}
         self.names: list[str] = []
@@ -48,7 +54,7 @@ class Sources(Mapping[str, SourceTrack]):
         self.expected: set[str] = set()
         """Names that will begin again once what they were has ended: the run goes on for them."""
         for plan in plans:
-            self.begin(plan)
+            self.begin(plan, (sessions or {}).get(plan.name))
 
     def __getitem__(self, name: str) -> SourceTrack:
         return self._tracks[name]
@@ -91,14 +97,26 @@ class Sources(Mapping[str, SourceTrack]):
     def retire(self, name: str) -> SourceTrack:
         """Let go of a source that is drained; its figures stay."""
         track = self._tracks.pop(name)
-        past = self.past.setdefault(name, Past())
-        past.next = track.session_after
-        past.reason = None if track.ended is None else track.ended.reason
-        past.link = track.link if track.is_live else None
-        past.ledger = summed([past.ledger, track.ledger])
+        reason = None if track.ended is None else track.ended.reason
+        link = track.link if track.is_live else None
+        past = self.remember(name, track.session_after, track.ledger, reason, link)
         past.exit_counts += track.exit_counts
-        past.answered += track.processed - track.resumed_frames
+        past.answered += track.answered
         return track
+
+    def remember(
+        self,
+        name: str,
+        after: Session,
+        ledger: Ledger,
+        reason: str | None,
+        link: LinkAccount | None,
+    ) -> Past:
+        """Add a session that is over, by itself or in an earlier part of the run."""
+        past = self.past.setdefault(name, Past())
+        past.next, past.reason, past.link = after, reason, link
+        past.ledger = summed([past.ledger, ledger])
+        return past
 
 
 def summed(ledgers: Iterable[Ledger]) -> Ledger:
