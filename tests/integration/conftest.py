@@ -146,7 +146,10 @@ def read_run(out, status=None):
         status=status,
         records=by_source,
         lines=records,
-        frames={name: [r["frame"] for r in found[:-1]] for name, found in by_source.items()},
+        frames={
+            name: [r["frame"] for r in found if "event" not in r]
+            for name, found in by_source.items()
+        },
         ends={name: found[-1] for name, found in by_source.items() if "event" in found[-1]},
         summary=json.loads((out / "summary.json").read_text()),
         log=(out / "run.log").read_text(),

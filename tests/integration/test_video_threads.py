@@ -14,10 +14,10 @@ def kept(monkeypatch):
     counts = {}
     put = RingWriter.put
 
-    def counting(self, frame):
+    def counting(self, frame, number=None):
         name = self._path.name
         counts[name] = counts.get(name, 0) + 1
-        return put(self, frame)
+        return put(self, frame, number)
 
     monkeypatch.setattr(RingWriter, "put", counting)
     return counts
