@@ -19,5 +19,7 @@ def test_broken_messages_on_every_line_change_nothing(tiny_model, make_clip, tmp
     assert problems_of(out, outcome, 60) == []
     assert tap.added.to_hub == 150
     assert tap.added.to_children > 50
-    # An account that is told again and still balances is no harm, and is taken.
-    assert 100 < outcome.summary["refused_messages"] <= 150
+    # An account that is told again and still balances is no harm, and is taken. A worker that is
+    # told a batch again answers again, and that answer is refused, too.
+    most = tap.added.to_hub + tap.added.to_children
+    assert 100 < outcome.summary["refused_messages"] <= most
