@@ -4,6 +4,7 @@ One connection is one incarnation of a reader: it is never mended. What travelle
 be lost in either direction, so its successor begins with what the hub says it has.
 """
 
+import logging
 import threading
 import time
 from collections import deque
@@ -38,6 +39,8 @@ _REFUSALS: Final = frozenset(
     }
 )
 
+log = logging.getLogger(__name__)
+
 
 class HubLostError(StageError):
     """The connection to the hub has ended; another one may be tried."""
@@ -68,6 +71,7 @@ class Door(Router):
         # Otherwise hosts that were switched off would leave their connections here for ever.
         self.socket.setsockopt(zmq.HEARTBEAT_IVL, int(timeout_s * 1e3))
         self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, int(3 * timeout_s * 1e3))
+        _speak_ipv6_to(self.socket, address)
         self._events = self.socket.get_monitor_socket(sum(_REFUSALS))
         try:
             self.socket.bind(address)
@@ -109,13 +113,24 @@ class Door(Router):
 
 
 class _KeyRing:
-    """What the authenticator asks for every client."""
+    """What the authenticator asks for every client; its thread ends with whatever is raised."""
 
     def __init__(self, keys: HubKeys) -> None:
         self._keys = keys
+        self._has_told = False
 
     def callback(self, _domain: str, key: bytes) -> bool:
-        return self._keys.admits(key)
+        try:
+            return self._keys.admits(key)
+        except OSError as error:  # too many files are open, say
+            if not self._has_told:
+                self._has_told = True
+                log.warning(
+                    "listen: %s cannot be read (%s); nobody comes in until it can",
+                    self._keys.readers,
+                    error.strerror,
+                )
+            return False
 
 
 class Clock:
@@ -154,6 +169,7 @@ class RemoteLink(Link):
         self, context: Context, address: str, identity: str, keys: ReaderKeys | None
     ) -> None:
         self._keys = keys
+        self._address = address
         self.timeout_s: float | None = None
         """The hub is gone when nothing was heard for so long; None does not ping yet."""
         self.ended: SourceEnded | None = None
@@ -167,6 +183,7 @@ class RemoteLink(Link):
         dealer.setsockopt(zmq.RECONNECT_IVL, _NEVER)
         dealer.setsockopt(zmq.CONNECT_TIMEOUT, _CONNECT_TIMEOUT_MS)
         dealer.setsockopt(zmq.SNDTIMEO, _SEND_TIMEOUT_MS)
+        _speak_ipv6_to(dealer, self._address)
         if self._keys is not None:
             dealer.curve_serverkey = self._keys.hub_public
             dealer.curve_publickey = self._keys.own.public
@@ -267,6 +284,12 @@ class RemoteLink(Link):
         silent_s = time.monotonic() - self._heard_s
         if self.timeout_s is not None and silent_s > self.timeout_s:
             raise HubLostError(f"nothing heard for {silent_s:.0f} s")
+
+
+def _speak_ipv6_to(socket: zmq.Socket[bytes], address: str) -> None:
+    """Only where the address is one: a name that has both kinds is looked up as before."""
+    if address.startswith("tcp://["):
+        socket.setsockopt(zmq.IPV6, 1)
 
 
 def by_the_hubs_clock(message: Frames, ahead_ns: int) -> Frames:
