@@ -15,6 +15,7 @@ from pipeline.config import CustomRegions, SourceConfig
 from pipeline.curve import ReaderKeys
 from pipeline.errors import ConfigError, SourceError, StageError
 from pipeline.messages import Assignment, Hello, Join, TurnedAway
+from pipeline.one_line import one_line
 from pipeline.readers import Backoff, check_source, open_reader
 from pipeline.remote_transport import HubLostError, RemoteLink
 from pipeline.roles.reader import ReaderLoop
@@ -93,10 +94,11 @@ def _join(
             if answer is None or (answer.kind == "ended" and not is_live):
                 link.close(hub_listens=False)
                 return None
+            # What another host says must not steer the terminal here, nor fill a disk.
+            trouble = one_line(answer.reason)
             if answer.kind == "refused":
                 link.close(hub_listens=False)
-                raise ConfigError(f"hub {spec.endpoint}: {answer.reason}")
-            trouble = answer.reason
+                raise ConfigError(f"hub {spec.endpoint}: {trouble}")
         link.close(hub_listens=False)
         if trouble != said:
             log.warning("hub %s: %s; trying again", spec.endpoint, trouble)
@@ -169,15 +171,18 @@ def reader_spec(
         task = msgspec.convert({**answer.spec, **own, "type": "ReaderSpec"}, ReaderSpec)
     except msgspec.ValidationError as error:
         raise ConfigError(
-            f"hub {spec.endpoint}: expected settings that this version knows, got {error}; install "
-            "the same version on both hosts"
+            f"hub {spec.endpoint}: expected settings that this version knows, got "
+            f"{one_line(str(error))}; install the same version on both hosts"
         ) from error
     source = task.source
-    if source.reader is not None or isinstance(source.regions, CustomRegions):
-        # Whoever has taken over the hub's host would otherwise choose what is imported here.
+    is_class = source.reader is not None or isinstance(source.regions, CustomRegions)
+    if is_class or source.options:
+        # Whoever has taken over the hub's host would otherwise choose what is imported here, or
+        # how large pictures are made.
         raise ConfigError(
-            f"hub {spec.endpoint}: expected regions `frame` or `zones` and no reader of its own "
-            f"for {spec.name}, got a class; a hub names none on other hosts"
+            f"hub {spec.endpoint}: expected regions `frame` or `zones`, and no reader or options "
+            f"for {spec.name}, got {'a class' if is_class else 'options'}; a hub names none on "
+            "other hosts"
         )
     source = msgspec.structs.replace(source, uri=spec.uri, live=None)
     _check_here(source)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
+from pipeline.one_line import one_line
 from pipeline.readers import Backoff
 from pipeline.redact import redact
 from pipeline.specs import RemoteReaderSpec
@@ -22,6 +23,8 @@ _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 10.0
 _STEADY_S: Final = 60.0
 """One that has lived so long is started again at once."""
 _LEAVE_S: Final = 4.0
+_MAX_LINE: Final = 4_000
+"""Characters; a line may quote what the hub or a camera said."""
 
 log = logging.getLogger(__name__)
 
@@ -142,4 +145,4 @@ class ReaderHost:
 
 def _say(child: ChildProcess) -> None:
     for line in child.read_log():
-        log.info("%s: %s", child.spec.name, redact(line))
+        log.info("%s: %s", child.spec.name, one_line(redact(line), _MAX_LINE))

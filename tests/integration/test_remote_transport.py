@@ -20,6 +20,7 @@ from pipeline.messages import (
     Ping,
     Pong,
     SourceEnded,
+    TurnedAway,
 )
 from pipeline.remote_transport import Door, HubLostError, RemoteLink, _KeyRing
 from pipeline.roles import reader as reader_role
@@ -226,6 +227,7 @@ class Reading:
     def __init__(self, hub, door, keys):
         self.hub, self.heard, self.raised, self.num_bytes = hub, [], [], []
         self.task = {"source": {"uri": "remote://"}, "input_size": [8, 8], "resize": "stretch"}
+        self.refusal = None
         spec = RemoteReaderSpec(
             name="gate",
             identity="reader/gate",
@@ -237,7 +239,7 @@ class Reading:
             decode_threads=1,
             owner="o",
         )
-        self.stopping = threading.Event()
+        self.address, self.stopping = door.address, threading.Event()
         self.context = new_context()
         self.thread = threading.Thread(target=self._read, args=(spec,))
         self.thread.start()
@@ -261,7 +263,7 @@ class Reading:
 
     def _answer(self, message):
         if isinstance(message, Join):
-            return Assignment(self.task, 5.0)
+            return self.refusal or Assignment(self.task, 5.0)
         if isinstance(message, Ping):
             return Pong(message.sent_ns, time.monotonic_ns() + AHEAD_NS)
         return Credit(8) if isinstance(message, Hello) else None
@@ -300,6 +302,16 @@ def test_who_cannot_take_its_task_says_goodbye(reading):
     assert ["expected settings that this version knows" in words for words in reading.raised] == [
         True
     ]
+
+
+def test_why_a_hub_refuses_is_told_in_one_line_that_steers_no_terminal(reading):
+    reading.refusal = TurnedAway("no\n\x1b[2J" + 2_000 * "x", "refused")
+    reading.until(Join)
+    reading.thread.join(timeout=20)
+    (told,) = reading.raised
+    assert f"hub {reading.address}: no  [2Jxxx" in told
+    assert told.isprintable()
+    assert len(told) < 600
 
 
 def test_crops_that_travel_together_are_a_megabyte_at_most_zones_and_all(reading):

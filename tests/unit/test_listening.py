@@ -192,12 +192,24 @@ def test_what_a_camera_cannot_do_is_named():
 
 
 @pytest.mark.parametrize(
-    "more", [{"reader": "os:system"}, {"regions": {"type": "custom", "class": "os:system"}}]
+    "more",
+    [
+        {"reader": "os:system"},
+        {"regions": {"type": "custom", "class": "os:system"}},
+        {"options": {"width": 1 << 20, "height": 1 << 20}},
+    ],
 )
-def test_a_hub_cannot_have_anything_imported_here(more):
+def test_a_hub_cannot_have_anything_imported_here_nor_choose_how_large_pictures_are(more):
     task = TASK | {"source": TASK["source"] | more}
     with pytest.raises(ConfigError, match="a hub names none on other hosts"):
         reader_spec(REMOTE, Assignment(task, 5), "x")
+
+
+def test_what_a_hub_got_wrong_is_told_in_one_line_that_steers_no_terminal():
+    with pytest.raises(ConfigError, match="that this version knows, got ") as told:
+        reader_spec(REMOTE, Assignment(TASK | {"\x1b[2J" + 2_000 * "x": 1}, 5), "x")
+    assert str(told.value).isprintable()
+    assert len(str(told.value)) < 700
 
 
 @pytest.mark.parametrize(
