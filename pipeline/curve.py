@@ -101,6 +101,13 @@ def make_keys(folder: Path, names: Sequence[str]) -> list[Path]:
             "remove that folder first"
         )
     hub = folder / HUB
+    # Its folder has moved to its host, and a new key would shut that host out.
+    admitted = [key for key in (_admitted(hub, name) for name in names) if key.exists()]
+    if admitted:
+        raise ConfigError(
+            f"{admitted[0]}: expected a name without keys, found that of a host that may come; "
+            "take another name, or remove that file first, which shuts the host out"
+        )
     made = (
         [folder / name for name in names] if hub.exists() else [hub, *map(folder.joinpath, names)]
     )
@@ -122,8 +129,12 @@ def _make_reader(own: Path, hub: Path) -> None:
     zmq.auth.create_certificates(own, _OWN)
     (own / f"{HUB}{_PUBLIC}").write_bytes(hub_public)
     public = own / f"{_OWN}{_PUBLIC}"
-    (hub / READERS / f"{own.name}{_PUBLIC}").write_bytes(public.read_bytes())
+    _admitted(hub, own.name).write_bytes(public.read_bytes())
     public.unlink()  # its place is with the hub; the secret file holds it, too
+
+
+def _admitted(hub: Path, name: str) -> Path:
+    return hub / READERS / f"{name}{_PUBLIC}"
 
 
 @contextmanager

@@ -42,6 +42,19 @@ def test_a_host_is_added_and_shut_out_while_the_hub_goes_on(tmp_path):
     assert not hub.admits(yard.own.public)
 
 
+def test_a_host_whose_keys_have_moved_there_is_not_shut_out_by_new_ones(tmp_path):
+    make_keys(tmp_path / "k", ["gate"])
+    (tmp_path / "k" / "gate").rename(tmp_path / "moved")
+    with pytest.raises(ConfigError, match=r"readers/gate\.key: expected a name without keys"):
+        make_keys(tmp_path / "k", ["yard", "gate"])
+    assert not (tmp_path / "k" / "yard").exists()
+    hub = HubKeys.load(tmp_path / "k" / "hub")
+    assert hub.admits(ReaderKeys.load(tmp_path / "moved").own.public)
+    hub.readers.joinpath("gate.key").unlink()
+    make_keys(tmp_path / "k", ["gate"])
+    assert hub.admits(ReaderKeys.load(tmp_path / "k" / "gate").own.public)
+
+
 def test_a_damaged_key_among_the_readers_harms_no_other(tmp_path):
     make_keys(tmp_path, ["gate"])
     (tmp_path / "hub" / "readers" / "aaa.key").write_text('public-key = "short"')
