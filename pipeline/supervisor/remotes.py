@@ -148,6 +148,8 @@ class Remotes:
             self._send(peer, refusal)
             return
         name = message.source
+        if any(held.peer == peer and other != name for other, held in self._held.items()):
+            raise PeerError(f"{peer}: expected one source of a connection, got {name} as well")
         if name in self._held:
             self._lose(name, "another one of the same host takes its place")
         self._held[name] = _Held(peer, message.owner, now_ns)

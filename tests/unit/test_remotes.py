@@ -146,6 +146,15 @@ def test_another_host_waits_but_the_same_one_replaces_its_reader_at_once(site):
         site.say("remote:r1", Ping(0))
 
 
+def test_a_connection_reads_one_source(site):
+    site.join()
+    with pytest.raises(PeerError, match="remote:r1: expected one source of a connection, got yard"):
+        site.join(source="yard")
+    site.hub.receive("remote:r1", Hello("reader", "gate", 1), b"", 0)
+    assert site.say("remote:r1", Leave())
+    assert (site.state(), site.hub.sources["gate"].reader) == ("reconnecting", None)
+
+
 def test_who_leaves_makes_room_at_once(site):
     site.join()
     assert site.say("remote:r1", Leave())
