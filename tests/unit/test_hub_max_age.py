@@ -1,8 +1,8 @@
 """Frames that grow too old in the hub."""
 
-from hub_rig import Rig
+from hub_rig import CROP, Rig
 
-from pipeline.messages import Batch
+from pipeline.messages import Batch, Counters, FrameHeader, Frames, RegionHeader
 
 SECOND_NS = 1_000_000_000
 
@@ -110,6 +110,16 @@ def test_dropped_frames_give_their_credit_back():
     rig.frame(number=9)
     rig.work()
     assert not source.window
+
+
+def test_a_frame_of_a_clock_that_is_ahead_counts_from_its_arrival():
+    rig = rig_of()
+    header = FrameHeader(0, 0.0, 1, rig.now + 3_600 * SECOND_NS, 1.0, [RegionHeader((0, 0, 4, 4))])
+    rig.say("reader/a#0", Frames("a", [header], Counters(1)), bytes(CROP))
+    assert rig.hub.sources["a"].captured_mono_ns == rig.now
+    rig.work(rounds=5)
+    (record,) = rig.written["sink/s"]
+    assert 0 <= record["latency_ms"]["queue"] <= record["latency_ms"]["total"] < 1_000
 
 
 def test_without_max_age_nothing_is_dropped():

@@ -15,6 +15,7 @@ from pipeline.messages import (
     ReaderStatus,
     RegionResult,
     SinkAck,
+    SourceEnded,
 )
 from pipeline.stages.hub import Kill
 
@@ -143,3 +144,13 @@ def test_a_reader_that_breaks_protocol_is_replaced():
         rig.frame(number=0)
     rig.step()
     assert [a.peer for a in rig.others if isinstance(a, Kill)] == ["reader/a#0"]
+
+
+def test_why_a_source_has_ended_names_no_password():
+    rig = Rig()
+    reason = "http://viewer:secret@cam/x: broke\noff"
+    rig.say("reader/a#0", SourceEnded("a", reason, Counters(), ok=False))
+    rig.work(rounds=5)
+    (end,) = rig.written["sink/s"]
+    assert end["reason"] == "http://***@cam/x: broke off"
+    assert not any("secret" in str(action) for action in rig.others)

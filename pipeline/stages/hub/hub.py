@@ -33,6 +33,7 @@ from pipeline.redact import redact
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Retired, Send
 from pipeline.stages.hub.adapter import Adapter
+from pipeline.stages.hub.capture_times import captured_by
 from pipeline.stages.hub.crew import Crew, Loss
 from pipeline.stages.hub.deadlines import Deadlines
 from pipeline.stages.hub.outlet import Outlet
@@ -210,7 +211,7 @@ class Hub:
             case Hello():
                 self._hello(peer, role, name, message)
             case Frames() if role == "reader" and message.source == name:
-                self._frames(peer, message, blob)
+                self._frames(peer, captured_by(now_ns, message), blob)
             case ReaderStatus() if role == "reader" and message.source == name:
                 self.sources[name].reported(message.counters)
                 self._readers.status(message, now_ns)
@@ -322,7 +323,9 @@ class Hub:
             source.reported(message.counters)
             source.link = message.link
             is_asked = source.leaving is not None and message.reason == STOPPED
-            reason = source.leaving if is_asked and source.leaving else one_line(message.reason)
+            # A reader of the user's own may name its whole URI.
+            own = one_line(redact(message.reason))
+            reason = source.leaving if is_asked and source.leaving else own
             source.ended = msgspec.structs.replace(message, reason=reason)
             source.state = "ended"
             if not message.ok:
