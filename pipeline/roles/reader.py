@@ -9,11 +9,13 @@ from collections.abc import Iterator
 import cv2
 
 from pipeline.config import ZoneRegions
-from pipeline.errors import UserError
+from pipeline.errors import ConfigError, UserError
 from pipeline.messages import (
+    MAX_BLOB_BYTES,
     Credit,
     EndConfirmed,
     Fatal,
+    FrameHeader,
     Frames,
     Hello,
     ReaderStatus,
@@ -200,9 +202,20 @@ class ReaderLoop:
             self._credits -= len(taken.frames)
             cuts = [one if isinstance(one, Cut) else self._cutter.cut(one) for one in taken.frames]
             headers = [cut.header for cut in cuts]
-            self._link.send(
-                Frames(self._spec.name, headers, taken.counters),
-                b"".join(cut.crops for cut in cuts),
+            crops = b"".join(cut.crops for cut in cuts)
+            self._require_room(headers, crops)
+            self._link.send(Frames(self._spec.name, headers, taken.counters), crops)
+
+    def _require_room(self, headers: list[FrameHeader], crops: bytes) -> None:
+        """The hub's socket would close the connection over a larger message, and say nothing."""
+        if len(crops) > MAX_BLOB_BYTES:
+            height, width = self._spec.input_size
+            num_regions = sum(len(header.regions) for header in headers)
+            raise ConfigError(
+                f"sources.{self._spec.name}.regions: expected at most {MAX_BLOB_BYTES >> 20} MiB "
+                f"of crops in a message, got {len(crops) >> 20} MiB in {len(headers)} frames of "
+                f"{num_regions} regions, {width}x{height} pixels each; give fewer regions or a "
+                "smaller model"
             )
 
     def _report(self) -> None:

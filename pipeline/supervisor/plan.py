@@ -21,6 +21,7 @@ from pipeline.config import (
     VideoSinkConfig,
 )
 from pipeline.errors import ConfigError
+from pipeline.messages import MAX_BLOB_BYTES
 from pipeline.perturb import Perturbation
 from pipeline.readers import check_source
 from pipeline.regions import build_region_finder
@@ -166,6 +167,7 @@ class RunPlan:
         """What the hub is told."""
         runtime = self.config.runtime
         height, width = self.model.input_size
+        crop_bytes = height * width * 3
         return HubPlan(
             sources=[self.source_plan(name) for name in self.config.sources],
             workers=self.worker_names,
@@ -173,10 +175,11 @@ class RunPlan:
             labels=list(self.model.classes),
             num_exits=self.model.num_exits,
             full_macs=self.full_macs,
-            crop_bytes=height * width * 3,
+            crop_bytes=crop_bytes,
             policy_version=self.policy.version,
             policy_body=self.policy.to_dict(),
-            max_batch=runtime.max_batch,
+            # A worker's socket would close the connection over a larger one, and say nothing.
+            max_batch=min(runtime.max_batch, MAX_BLOB_BYTES // crop_bytes),
             draws=self.draws,
             batch_deadline_ns=int(runtime.batch_deadline_s * 1e9),
             region_deadline_ns=None

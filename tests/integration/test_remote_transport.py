@@ -323,3 +323,16 @@ def test_crops_that_travel_together_are_a_megabyte_at_most_zones_and_all(reading
     }
     reading.until(SourceEnded)
     assert max(reading.num_bytes) == 20 * 128 * 128 * 3  # a frame; two would be 2 MB
+
+
+def test_crops_that_no_message_takes_are_an_error_in_words(reading):
+    zones = {str(number): [0, 0, 0.5, 0.5] for number in range(22)}
+    reading.task |= {
+        "source": {"uri": "remote://", "regions": {"type": "zones", "zones": zones}},
+        "input_size": [1024, 1024],
+    }
+    reading.until(Leave)
+    reading.thread.join(timeout=20)
+    (told,) = reading.raised
+    assert "sources.gate.regions: expected at most 64 MiB of crops in a message, got 66 MiB" in told
+    assert "in 1 frames of 22 regions, 1024x1024 pixels each" in told
