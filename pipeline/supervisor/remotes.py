@@ -51,7 +51,7 @@ class Remotes:
         hub: Is told of every birth and death.
         specs: What each reader is told.
         door: Where they connect.
-        send: To a peer.
+        send: To a peer; False when it is gone.
         alarm: Tells people.
     """
 
@@ -62,7 +62,7 @@ class Remotes:
         specs: SpecFactory,
         *,
         door: Door | None,
-        send: Callable[[str, HubMessage], object],
+        send: Callable[[str, HubMessage], bool],
         alarm: Callable[[str], None],
     ) -> None:
         self._names = plan.remote_sources
@@ -150,12 +150,15 @@ class Remotes:
         name = message.source
         if any(held.peer == peer and other != name for other, held in self._held.items()):
             raise PeerError(f"{peer}: expected one source of a connection, got {name} as well")
+        spec = self._specs.remote(name, is_live=message.live)
+        if not self._send(peer, Assignment(spec, self._timeout_s)):
+            # What it asked waited while nobody listened here; its successor may be read already.
+            log.info("source %s: a reader that asked for it has left again", name)
+            return
         if name in self._held:
             self._lose(name, "another one of the same host takes its place")
         self._held[name] = _Held(peer, message.owner, now_ns)
         self._hub.child_started(peer, "reader", name)
-        spec = self._specs.remote(name, is_live=message.live)
-        self._send(peer, Assignment(spec, self._timeout_s))
         log.info("source %s: its reader has come", name)
 
     def _refusal(self, message: Join) -> TurnedAway | None:

@@ -37,6 +37,7 @@ class Site:
             self.hub.child_lost(f"reader/{name}#0")
             self.hub.sources[name].was_heard = False
         self.sent, self.alarms, self.asked = [], [], []
+        self.gone = set()
         listen = ListenConfig(address="tcp://127.0.0.1:1", timeout_s=10)
         plan = SimpleNamespace(
             remote_sources=["gate", "yard"], config=SimpleNamespace(listen=listen)
@@ -46,7 +47,7 @@ class Site:
             self.hub,
             self,
             door=None,
-            send=lambda peer, message: self.sent.append((peer, message)),
+            send=self.send,
             alarm=self.alarms.append,
         )
 
@@ -54,6 +55,10 @@ class Site:
         """In the place of the factory of specs."""
         self.asked.append((name, is_live))
         return {"name": name}
+
+    def send(self, peer, message):
+        self.sent.append((peer, message))
+        return peer not in self.gone
 
     def say(self, peer, message, now_s=0.0):
         return self.remotes.receive(Received(peer, message, b""), int(now_s * SECOND_NS))
@@ -153,6 +158,14 @@ def test_a_connection_reads_one_source(site):
     site.hub.receive("remote:r1", Hello("reader", "gate", 1), b"", 0)
     assert site.say("remote:r1", Leave())
     assert (site.state(), site.hub.sources["gate"].reader) == ("reconnecting", None)
+
+
+def test_who_has_left_before_it_was_answered_takes_nobodys_place(site):
+    site.join()
+    site.gone.add("remote:r0")
+    site.join("remote:r0")
+    assert site.say("remote:r1", Ping(7))
+    assert (site.sent[-1], site.alarms) == (("remote:r1", Pong(7, 0)), [])
 
 
 def test_who_leaves_makes_room_at_once(site):
