@@ -84,7 +84,7 @@ class SourceTrack:
     granted: int = 0
     """Credits that its reader holds."""
     is_live: bool = field(init=False)
-    """As planned; of a reader on another host, as that one says."""
+    """As planned; a source of another host is taken for a camera, whatever its reader says."""
     link: LinkAccount = field(default_factory=LinkAccount)
     """Of a live source."""
     captured_mono_ns: int | None = None
