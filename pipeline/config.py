@@ -13,6 +13,8 @@ OnFull = Literal["block", "drop_oldest", "drop_newest", "latest"]
 Zone = list[float | tuple[float, float]]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+CameraSeconds = Annotated[float, Meta(gt=0, le=86_400)]
+"""A day at most: libraries count such times in small units, and overflow."""
 MEGABYTE = 1_000_000
 
 
@@ -46,9 +48,9 @@ RegionsConfig = FrameRegions | ZoneRegions | CustomRegions
 class ReconnectConfig(Config, frozen=True, kw_only=True):
     """How long to wait before a live source is opened again; it is tried for ever."""
 
-    first: Seconds = 1.0
+    first: CameraSeconds = 1.0
     """Seconds after a connection that had held; each further try waits twice as long."""
-    cap: Seconds = 30.0
+    cap: CameraSeconds = 30.0
     """Seconds, at most."""
 
 
@@ -79,9 +81,9 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     """Whether an http(s):// URL is a camera. Default: unless it ends like a video file."""
     transport: Literal["tcp", "udp"] = "tcp"
     """Of the pictures of rtsp://; rtsps:// always takes tcp."""
-    open_timeout: Seconds = 10.0
+    open_timeout: CameraSeconds = 10.0
     """Seconds to connect to a network camera, and as many to learn what it sends."""
-    stall_after: Seconds = 10.0
+    stall_after: CameraSeconds = 10.0
     """Seconds without a picture after which a network camera is opened again."""
     reconnect: ReconnectConfig = ReconnectConfig()
     hwaccel: str = "off"
@@ -247,7 +249,7 @@ class ListenConfig(Config, frozen=True, kw_only=True):
     """tcp://HOST:PORT; 0.0.0.0 is every address of this host."""
     keys: str | None = None
     """Folder `hub` of what `dart-stream keys` made. Only 127.0.0.1 does without."""
-    timeout_s: Annotated[float, Meta(ge=1)] = 10.0
+    timeout_s: Annotated[float, Meta(ge=1, le=86_400)] = 10.0
     """A reader or hub that has been silent for so long is taken for gone. On a slow line, longer
     than its largest message takes."""
 

@@ -8,6 +8,8 @@ from pipeline.redact import redact
 
 _UDP_BUFFER_BYTES: Final = 1 << 20
 """Room for a key frame that arrives at once, where the kernel allows it."""
+_MAX_TIMEOUT_US: Final = (1 << 31) - 1
+"""FFmpeg opens no camera with a longer one; it is 35 minutes."""
 
 
 class RtspReader(StreamReader):
@@ -25,12 +27,13 @@ class RtspReader(StreamReader):
     @property
     def protocol_options(self) -> dict[str, str]:
         """Transport, limits, and that no sound is asked for."""
+        limit_s = max(self.config.open_timeout, self.config.stall_after)
         return {
             "rtsp_transport": self.config.transport,
             "allowed_media_types": "video",
             "buffer_size": str(_UDP_BUFFER_BYTES),
             # Of the control connection; the watch on pictures covers everything else.
-            "timeout": str(int(max(self.config.open_timeout, self.config.stall_after) * 1e6)),
+            "timeout": str(min(int(limit_s * 1e6), _MAX_TIMEOUT_US)),
         }
 
     @property

@@ -70,6 +70,12 @@ def test_a_remote_source_and_a_place_to_connect_need_each_other():
         check_listening(config(OPEN, uri="synthetic://"))
 
 
+@pytest.mark.parametrize("timeout_s", [0.5, 1e6])
+def test_a_silence_of_a_second_to_a_day_may_be_waited_for(timeout_s):
+    with pytest.raises(ConfigError, match=r"listen\.timeout_s.*(>= 1|86400)"):
+        config(OPEN | {"timeout_s": timeout_s})
+
+
 def test_keys_are_looked_at_before_the_run(tmp_path):
     make_keys(tmp_path, ["gate"])
     check_listening(config({"address": "tcp://0.0.0.0:1", "keys": str(tmp_path / "hub")}))
@@ -116,6 +122,13 @@ def test_a_remote_reader_may_hang_as_a_camera_and_be_as_silent_as_its_line(
     planned = plan_run(config(OPEN | listen, sources=sources)).hub_plan()
     patience_ns = {plan.name: plan.patience_ns for plan in planned.sources if plan.is_live}
     assert patience_ns == {"gate": patience_s * 10**9}
+
+
+def test_a_door_takes_the_longest_silence():
+    context = new_context()
+    door = Door(context, "tcp://127.0.0.1:0", None, timeout_s=86_400)
+    door.close()
+    context.destroy(linger=0)
 
 
 def test_an_address_that_is_taken_is_named():

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import SourceConfig
 from pipeline.config_file import check_config
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, SourceError
 from pipeline.readers import check_source, open_reader
 from pipeline.readers.hardware import Hardware, decoding, find_hardware
 
@@ -28,6 +28,26 @@ def source(**body):
 )
 def test_a_url_is_a_camera_unless_it_is_named_like_a_file(uri, live, expected):
     assert open_reader(SourceConfig(uri=uri, live=live)).live == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"open_timeout": 1e6},
+        {"stall_after": 1e6},
+        {"reconnect": {"cap": 1e6}},
+        {"reconnect": {"first": 1e6}},
+    ],
+)
+def test_a_camera_that_may_take_longer_than_a_day_is_refused(body):
+    with pytest.raises(ConfigError, match="86400"):
+        source(uri="rtsp://cam/s", **body)
+
+
+@pytest.mark.parametrize("body", [{"stall_after": 86_400}, {"open_timeout": 3_600}])
+def test_a_camera_that_may_take_an_hour_is_opened_all_the_same(body):
+    with pytest.raises(SourceError, match="Connection refused"):
+        next(open_reader(source(uri="rtsp://127.0.0.1:9/s", **body)).frames())
 
 
 @pytest.mark.parametrize(
