@@ -23,7 +23,9 @@ from pipeline.schema_check import refuse_infinity, refuse_unknown_keys
 ENV_PREFIX = "DART_"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _NAMED_SOURCE = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)=(.+)$")
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+"""Sockets and files are named after a source, and neither takes a name of any length."""
+_LONGEST_STEM = 80
 _AT = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 
 
@@ -129,8 +131,10 @@ def with_settings(
 
 
 def _check_source(name: str, body: Any) -> SourceConfig:
-    if not _NAME.match(str(name)):
-        raise ConfigError(f"sources: expected a name of letters, digits, . _ -, got {name!r}")
+    if not _NAME.fullmatch(str(name)):
+        raise ConfigError(
+            f"sources: expected a name of letters, digits, . _ -, at most 100, got {name!r}"
+        )
     if isinstance(body, dict) and type(body.get("uri")) is int:
         body["uri"] = str(body["uri"])  # a webcam's number
     source: SourceConfig = _convert(body, SourceConfig, f"sources.{name}")
@@ -205,7 +209,7 @@ def _name_for(uri: str, taken: Mapping[str, Any]) -> str:
     """A readable name from a URI: the file's stem, or the scheme and number."""
     tail = re.sub(r"[?#].*$", "", redact(uri)).rstrip("/").rsplit("/", 1)[-1].rsplit("@", 1)[-1]
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", tail.rsplit(".", 1)[0] if "." in tail else tail)
-    base = stem.strip("-_") or "source"
+    base = stem[:_LONGEST_STEM].strip("-_") or "source"
     if base.isdigit():
         base = f"cam{base}"
     name, number = base, 2

@@ -1,5 +1,6 @@
 """What can be said of sinks before a run is started."""
 
+import os
 from pathlib import PurePath
 from typing import Final
 
@@ -19,6 +20,12 @@ from pipeline.readers import open_reader
 from pipeline.sinks import Sink
 
 _ENDLESS_MB: Final = 10_240.0
+_OWN_FILES: Final = frozenset(
+    {
+        *("summary.json", "telemetry.mpk", "run.log", "run.log.1", "config.resolved.yaml"),
+        *("adapter.mpk", "policy_version", "sources.json"),
+    }
+)
 
 
 def settle_sinks(config: PipelineConfig, *, gone_may_be: bool = False) -> PipelineConfig:
@@ -39,13 +46,21 @@ def settle_sinks(config: PipelineConfig, *, gone_may_be: bool = False) -> Pipeli
         for n, sink in enumerate(config.sinks)
     ]
     for kind in (JsonlSinkConfig, VideoSinkConfig):
-        files = [sink.file for sink in sinks if isinstance(sink, kind)]
+        files = [os.path.normpath(sink.file or "") for sink in sinks if isinstance(sink, kind)]
         if len(set(files)) < len(files):
             name = kind.__struct_config__.tag
             raise ConfigError(
                 f"sinks: expected a file of its own for each {name} sink, got {files}"
             )
     return msgspec.structs.replace(config, sinks=sinks)
+
+
+def _check_not_the_runs_own(key: str, file: str) -> None:
+    if os.path.normpath(file) in _OWN_FILES:
+        raise ConfigError(
+            f"{key}.file: expected another name than {file!r}, which the run itself writes; "
+            "the usual one is results.jsonl"
+        )
 
 
 def _is_gone(sink: SinkConfig, sources: dict[str, SourceConfig]) -> bool:
@@ -56,6 +71,8 @@ def _is_gone(sink: SinkConfig, sources: dict[str, SourceConfig]) -> bool:
 def _settled(key: str, sink: SinkConfig, sources: dict[str, SourceConfig]) -> SinkConfig:
     if isinstance(sink, CustomSinkConfig):
         import_class(sink.cls, Sink, key="sinks.class")
+    if isinstance(sink, JsonlSinkConfig):
+        _check_not_the_runs_own(key, sink.file)
     if not isinstance(sink, VideoSinkConfig):
         return sink
     source = next(iter(sources)) if sink.source is None and len(sources) == 1 else sink.source

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.config import CustomSinkConfig, ZoneRegions
-from pipeline.config_file import load_config
+from pipeline.config_file import check_config, load_config
 from pipeline.errors import ConfigError
 
 
@@ -57,6 +57,16 @@ def test_two_sources_of_one_name_are_refused(tmp_path):
         load(sources=["a=x.mp4", "a=y.mp4"])
     with pytest.raises(ConfigError, match="'a' stands twice"):
         load("sources:\n  a: {uri: x.mp4}\n  a: {uri: y.mp4}", tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\n", "a" * 101, "-a"])
+def test_a_name_that_no_socket_or_file_takes_is_refused(name):
+    with pytest.raises(ConfigError, match="expected a name of letters"):
+        check_config({"sources": {name: {"uri": "x.mp4"}}})
+
+
+def test_a_file_with_a_long_name_gets_a_shorter_one():
+    assert list(load(sources=[f"{'a' * 200}.mp4"]).sources) == ["a" * 80]
 
 
 def test_settings_may_be_merged_and_overridden(tmp_path):

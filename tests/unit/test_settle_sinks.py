@@ -28,6 +28,11 @@ def test_a_video_of_the_only_source_needs_no_word_more():
             [{"type": "jsonl"}, {"type": "video", "source": "lott"}],
             r"sinks\[1\]\.source: expected one of lot, gate, got 'lott'",
         ),
+        ([{"type": "jsonl", "file": "./summary.json"}], "which the run itself writes"),
+        (
+            [{"type": "jsonl"}, {"type": "jsonl", "file": "./results.jsonl"}],
+            "expected a file of its own for each jsonl sink",
+        ),
         (
             [{"type": "video", "source": "lot", "file": "lot.avi"}],
             r"sinks\[0\]\.file: expected a name that ends in \.mp4, got 'lot\.avi'",
