@@ -30,7 +30,7 @@ def command_for(key: str, snapshot: Snapshot) -> AnyCommand | None:
 
 
 def next_limit(epsilon: float, *, up: bool) -> float:
-    """The next step above or below; the last one stays."""
+    """The next step above or below; where there is none, the limit stays."""
     if up:
-        return next((limit for limit in LIMITS if limit > epsilon * 1.001), LIMITS[-1])
-    return next((limit for limit in reversed(LIMITS) if limit < epsilon * 0.999), LIMITS[0])
+        return next((limit for limit in LIMITS if limit > epsilon * 1.001), epsilon)
+    return next((limit for limit in reversed(LIMITS) if limit < epsilon * 0.999), epsilon)

@@ -133,5 +133,7 @@ class TestKeys:
     def test_limits_end_somewhere_and_take_any_number(self):
         assert next_limit(LIMITS[-1], up=True) == LIMITS[-1]
         assert next_limit(LIMITS[0], up=False) == LIMITS[0]
+        assert next_limit(0.001, up=False) == 0.001
+        assert next_limit(0.3, up=True) == 0.3
         assert next_limit(0.025, up=True) == 0.03
         assert next_limit(0.025, up=False) == 0.02
