@@ -78,6 +78,8 @@ class WorkerSpec(Spec, frozen=True, kw_only=True):
     """Say of every region what adaptation needs to know, not its answer alone."""
     has_deadlines: bool = False
     """Measure at the start what stages take, so that deadlines can be kept."""
+    max_batch: int = 64
+    """Regions that come at once, at most."""
 
 
 class SinkSpec(Spec, frozen=True, kw_only=True):

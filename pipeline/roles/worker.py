@@ -5,6 +5,7 @@ import math
 import os
 import threading
 import time
+from collections import deque
 from typing import Any
 
 import msgspec
@@ -35,8 +36,12 @@ from pipeline.specs import WorkerSpec
 from pipeline.transport import Context, Link
 
 _WARM_BATCHES = (1, 2, 3, 4, 6, 8)
+_MAX_IDLE_WARM_UP = 64
+"""Larger batches would keep a frame waiting for as long as compiling for them is worth."""
+_POLL_MS, _IDLE_MS = 200, 10
+"""How long to wait for a message; how long without one is idle, while sizes are cold."""
 _TIMED_BATCHES, _TIMED_ROUNDS = (1, 8, 64), 5
-"""Where deadlines are to be kept: a second or two at the start."""
+"""Where deadlines are to be kept: some seconds at the start."""
 _POLICIES_KEPT = 8
 """Two batches wait at most, so that three could be named."""
 
@@ -69,8 +74,10 @@ def run_worker(spec: WorkerSpec, context: Context, stopping: threading.Event) ->
 
 def _serve(worker: "Classifier", link: Link, stopping: threading.Event) -> None:
     while not stopping.is_set():
-        received = link.receive(200)
+        received = link.receive(_IDLE_MS if worker.cold_batches else _POLL_MS)
         if received is None:
+            with running():
+                worker.warm_up_one()
             continue
         message, blob = received
         if isinstance(message, Stop):
@@ -107,9 +114,22 @@ class Classifier:
         self._policies: dict[int, Policy] = {}
         # The first pass at a batch size compiles kernels: better now than in a frame's latency.
         self.engine.warm_up(_WARM_BATCHES)
+        self.cold_batches = deque(_cold_batches(spec, self.engine.device.type))
         self._legs = None
         if spec.has_deadlines:
+            # No region is to be late because kernels are compiled for another one.
+            while self.cold_batches:
+                self.warm_up_one()
             self._legs = LegTimes.of(self.engine.measure_stage_times(_TIMED_BATCHES, _TIMED_ROUNDS))
+
+    def warm_up_one(self) -> None:
+        """Compile for the next batch size, if one is cold.
+
+        Survivors come in any number, so a worker meets all sizes sooner or later. It should not
+        be a frame that waits for that, nor should memory go on growing for hours.
+        """
+        if self.cold_batches:
+            self.engine.warm_up([self.cold_batches.popleft()])
 
     def learn_policy(self, message: PolicyBody) -> None:
         """Keep a policy under its number.
@@ -186,6 +206,14 @@ class Classifier:
         if len(blob) != expected:
             raise PeerError(f"batch {batch.batch}: expected {expected} bytes, got {len(blob)}")
         return np.frombuffer(blob, dtype=np.uint8).reshape(batch.regions, height, width, 3)
+
+
+def _cold_batches(spec: WorkerSpec, device_type: str) -> list[int]:
+    """Sizes that are compiled for while nothing waits; a GPU's kernels suit any."""
+    if device_type != "cpu":
+        return []
+    largest = min(spec.max_batch, _MAX_IDLE_WARM_UP)
+    return [size for size in range(1, largest + 1) if size not in _WARM_BATCHES]
 
 
 def _now_ms() -> float:

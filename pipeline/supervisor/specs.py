@@ -71,6 +71,7 @@ class SpecFactory:
                 threads=self._plan.worker_threads,
                 observes=self._hub.policies.adapter is not None,
                 has_deadlines=self._plan.config.runtime.region_deadline_ms is not None,
+                max_batch=self._plan.config.runtime.max_batch,
             )
         if role == "sink":
             return SinkSpec(
