@@ -19,6 +19,8 @@ from pipeline.transport import HubSocket
 
 _GOODBYE_S = 5.0
 _POLL_S = 0.01
+_START_RETRY_S = 1.0
+"""Until the system may have room for another process again."""
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,8 @@ class Crew:
         self._budgets: dict[ChildKey, RestartBudget] = {}
         self._backoffs: dict[ChildKey, Backoff] = {}
         self._due: dict[ChildKey, float] = {}
+        self._unstarted_since_s: dict[ChildKey, float] = {}
+        self._hung: set[str] = set()
         self._cpu_s: dict[str, float] = {}
         self._waiting_workers: list[ChildKey] = []
         self._is_draining = False
@@ -120,8 +124,9 @@ class Crew:
         self._specs.forget_rings(source)
 
     def kill(self, identity: str) -> None:
-        """End a child at once."""
+        """End a child at once that does not do what it should."""
         if identity in self._children:
+            self._hung.add(identity)
             self._children[identity].kill()
 
     def forgive(self, away_s: float) -> None:
@@ -136,7 +141,7 @@ class Crew:
                 self._bury(identity, child, now_s)
             elif self._is_mute(identity, child, now_s):
                 log.warning("%s: no hello in time; killed", child.stage)
-                child.kill()
+                self.kill(identity)
         if self._hub.fatal and self._hub.source_faults.isdisjoint(self._hub.fatal):
             self.given_up = self.given_up or self._hub.fatal[0]
 
@@ -202,12 +207,34 @@ class Crew:
     def _start(self, key: ChildKey) -> None:
         spec = self._specs.build(key)
         self._hub.child_started(spec.identity, *key)
-        child = self._begin(spec)
+        try:
+            child = self._begin(spec)
+        except (OSError, RuntimeError) as error:  # the latter for threads
+            self._hub.child_lost(spec.identity)
+            self._start_later(key, error)
+            return
+        self._unstarted_since_s.pop(key, None)
         self._children[spec.identity] = child
         self._born_s[spec.identity] = time.monotonic()
         if child.log_descriptor is not None:
             self._by_descriptor[child.log_descriptor] = child
             self._socket.watch(child.log_descriptor)
+
+    def _start_later(self, key: ChildKey, error: Exception) -> None:
+        """The system had no room for a child; that often passes, so it is no death of the child."""
+        now_s = time.monotonic()
+        stage, why = "/".join(key), str(getattr(error, "strerror", None) or error)
+        if key not in self._unstarted_since_s:
+            log.warning("%s: cannot be started: %s; tried again every second", stage, why)
+        tried_s = now_s - self._unstarted_since_s.setdefault(key, now_s)
+        limit_s = self._plan.config.runtime.start_timeout_s
+        if tried_s > limit_s:
+            self.given_up = self.given_up or (
+                f"{stage}: could not be started for {limit_s:g} s: {why}; "
+                "see limits of processes and memory"
+            )
+        elif self._is_needed(key):
+            self._due[key] = now_s + _START_RETRY_S
 
     def _bury(self, identity: str, child: Child, now_s: float) -> None:
         descriptor = child.log_descriptor
@@ -221,6 +248,9 @@ class Crew:
         key = (child.role, child.spec.name)
         has_spoken = self._has_spoken(identity, child)
         held_s = now_s - self._born_s.pop(identity)
+        if identity in self._hung:
+            self._hung.remove(identity)
+            self._discount(key, held_s, has_spoken=has_spoken)
         loss = self._hub.child_lost(identity)
         if not self._is_needed(key):
             return
@@ -269,6 +299,12 @@ class Crew:
         log.warning("%s: ended with %s; restarting", child.stage, child.ending)
         self.restarts += 1
         self._due[key] = now_s + delay_s
+
+    def _discount(self, key: ChildKey, held_s: float, *, has_spoken: bool) -> None:
+        """Time for which a child hung is none in which it did well."""
+        hung_s = self._plan.config.runtime.batch_deadline_s if has_spoken else held_s
+        if key in self._budgets:
+            self._budgets[key].discount(min(hung_s, held_s))
 
     def _is_mute(self, identity: str, child: Child, now_s: float) -> bool:
         if now_s - self._born_s[identity] < self._plan.config.runtime.start_timeout_s:

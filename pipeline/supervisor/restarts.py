@@ -21,6 +21,10 @@ class RestartBudget:
         self._times_s.append(now_s)
         return delay_s
 
+    def discount(self, hung_s: float) -> None:
+        """So many seconds do not count: a child that hangs lives on without being any good."""
+        self._times_s = deque(time_s + hung_s for time_s in self._times_s)
+
     def refund(self) -> None:
         """The last restart was not the child's fault."""
         if self._times_s:

@@ -34,6 +34,16 @@ def test_old_restarts_are_forgiven():
     assert budget.spend(61) == 0.0
 
 
+def test_time_in_which_a_child_hung_forgives_nothing():
+    """Each life is 130 s long, of which 120 s were spent in waiting for a hello."""
+    budget = RestartBudget(max_restarts=3, window_s=60)
+    delays = []
+    for death in range(4):
+        budget.discount(120)
+        delays.append(budget.spend(130 * (death + 1)))
+    assert delays == [0.0, 0.1, 0.2, None]
+
+
 def test_a_run_folder_is_private_and_gone_after_close(tmp_path):
     folder = RunFolder(tmp_path)
     assert folder.path.stat().st_mode & 0o777 == 0o700
