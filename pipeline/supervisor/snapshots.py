@@ -34,10 +34,12 @@ class Rate:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, float]] = deque()
+        self.noted_s = 0.0
 
     def update(self, now_s: float, count: float) -> float:
         """Note the counter; returns its rate, 0 before there are two moments to compare."""
         self._seen.append((now_s, count))
+        self.noted_s = now_s
         while self._seen[0][0] < now_s - _WINDOW_S:
             self._seen.popleft()
         (begin_s, first), (end_s, last) = self._seen[0], self._seen[-1]
@@ -74,12 +76,14 @@ class SnapshotMaker:
         self._run = run
         self._begin_s = time.monotonic()
         self._rates: dict[str, Rate] = {}
+        self._made_s = 0.0
         self._shifts: dict[str, Perturbation] = {}
         """By their text."""
 
     def make(self, state: RunState) -> Snapshot:
         """The run as it is now."""
         now_s = time.monotonic()
+        self._forget_rates(now_s)
         statistics = self._hub.statistics
         total = total_ledger(self._hub)
         return Snapshot(
@@ -154,6 +158,12 @@ class SnapshotMaker:
         if text not in self._shifts:
             self._shifts[text] = Perturbation.parse(text)
         return self._shifts[text]
+
+    def _forget_rates(self, now_s: float) -> None:
+        """Those that the last snapshot did not need: their source is gone, or was changed."""
+        kept = self._rates.items()
+        self._rates = {name: rate for name, rate in kept if rate.noted_s == self._made_s}
+        self._made_s = now_s
 
     def _rate(self, name: str, now_s: float, count: float) -> float:
         return self._rates.setdefault(name, Rate()).update(now_s, count)

@@ -29,7 +29,7 @@ def make_summary(
         plan: What was run.
         hub: At the end.
         state: What the supervisor saw.
-        duration_s: From the first answer to the end; start-up is not in it.
+        duration_s: From the first batch to the end; start-up is not in it.
         cpu_s: Processor time by stage, where it can be told apart.
     """
     statistics = hub.statistics

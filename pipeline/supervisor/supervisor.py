@@ -14,6 +14,7 @@ import msgspec
 from pipeline.commands import AnyCommand, Reload, SourceAdd, SourceChange, command_words
 from pipeline.config_file import LoadedConfig
 from pipeline.errors import CommandError, PeerError, StageError
+from pipeline.messages import Batch
 from pipeline.one_line import one_line
 from pipeline.power import PowerMeter
 from pipeline.recording import TELEMETRY, Recording
@@ -33,13 +34,14 @@ from pipeline.supervisor.remotes import Remotes
 from pipeline.supervisor.resume import apply_progress, resumed_hub_plan
 from pipeline.supervisor.run_folder import RunFolder, frames_folder
 from pipeline.supervisor.run_log import RunLog, StageHandler
-from pipeline.supervisor.snapshots import RunState, SnapshotMaker
+from pipeline.supervisor.snapshots import RunState, SnapshotMaker, total_ledger
 from pipeline.supervisor.source_list import Origin, SourceList
 from pipeline.supervisor.specs import SpecFactory
 from pipeline.supervisor.steering import Steering
 from pipeline.supervisor.summary import make_summary
 from pipeline.transport import HubSocket, Received, new_context
 
+_CAN_PAUSE = ("starting", "running")
 _TURN_MS = 100
 _REAP_INTERVAL_S = 0.05
 _PUBLISH_INTERVAL_S = 0.5
@@ -120,7 +122,9 @@ class Supervisor:
         self._error: str | None = None
         self._alarms: deque[str] = deque(maxlen=_ALARMS_KEPT)
         self._num_alarms = 0
-        self._first_frame_s: float | None = None
+        self._begin_s: float | None = None
+        """When the first batch went out; start-up is over then."""
+        self._processed_before = total_ledger(self.hub).processed
         self._due_s = {"reap": 0.0, "publish": 0.0}
         self._refused_logged: set[str] = set()
         self._state = "starting"
@@ -203,9 +207,8 @@ class Supervisor:
             except PeerError as error:
                 self._socket.refused += 1
                 self._refuse(error)
-        if self._first_frame_s is None and self.hub.statistics.regions:
-            self._first_frame_s = time.monotonic()
-            self._state = "running"
+        if self._begin_s is None and total_ledger(self.hub).processed > self._processed_before:
+            self._begin()  # with frames that have no regions
 
     def _take_commands(self) -> None:
         for asked in self._socket.commands():
@@ -250,6 +253,8 @@ class Supervisor:
                         # It is dead or reads no more; its successor gets what it lacks.
                         log.warning("%s: did not take %s; killed", peer, type(message).__name__)
                         self._kill(peer, "it takes nothing")
+                    elif self._begin_s is None and isinstance(message, Batch):
+                        self._begin()
                 case Kill(peer, reason):
                     self._alarm(f"{peer}: {reason}; killed")
                     self._kill(peer, reason)
@@ -262,6 +267,11 @@ class Supervisor:
                 case NewPolicy(version, body, by_hand):
                     self._put_in_force(version, body, by_hand=by_hand)
                     self._keeper.save()
+
+    def _begin(self) -> None:
+        self._begin_s = time.monotonic()
+        if self._state == "starting":
+            self._state = "running"
 
     def _kill(self, peer: str, reason: str) -> None:
         self._crew.kill(peer)
@@ -348,7 +358,7 @@ class Supervisor:
             specs,
             self._socket,
             self._log,
-            self._begin,
+            self._start_child,
         )
         self._sources = SourceList(self._plan, self._origin, self.hub, self._crew, self._out)
         self._steering = Steering(
@@ -379,7 +389,7 @@ class Supervisor:
             self._socket.wait(_TURN_MS)
             self._take_messages()
 
-    def _begin(self, spec: AnySpec) -> Child:
+    def _start_child(self, spec: AnySpec) -> Child:
         if self._runtime.type == "threads":
             return ChildThread(spec, self._context)
         return ChildProcess(spec, self._out_lock.descriptor)
@@ -398,7 +408,7 @@ class Supervisor:
             self._plan,
             self.hub,
             self._run_state(),
-            duration_s=end_s - (self._first_frame_s or end_s),
+            duration_s=end_s - (self._begin_s or end_s),
             cpu_s=self._crew.cpu_s,
         )
         try:
@@ -442,7 +452,7 @@ class Supervisor:
 
     def _run_state(self) -> RunState:
         return RunState(
-            state="paused" if self._state == "running" and self.hub.is_paused else self._state,
+            state="paused" if self.hub.is_paused and self._state in _CAN_PAUSE else self._state,
             restarts=self._crew.restarts,
             alarms=list(self._alarms),
             num_alarms=self._num_alarms,

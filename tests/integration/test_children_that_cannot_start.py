@@ -21,7 +21,7 @@ def tried_again_at_once(monkeypatch):
 def failures(monkeypatch):
     """By role: what starting a child of it raises, one after another, before it succeeds."""
     queues: dict[str, list[Exception]] = {}
-    begin = Supervisor._begin
+    begin = Supervisor._start_child
 
     def fail_first(self, spec):
         queue = queues.get(spec.identity.split("/")[0], [])
@@ -29,7 +29,7 @@ def failures(monkeypatch):
             raise queue.pop()
         return begin(self, spec)
 
-    monkeypatch.setattr(Supervisor, "_begin", fail_first)
+    monkeypatch.setattr(Supervisor, "_start_child", fail_first)
     return queues
 
 
