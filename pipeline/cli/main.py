@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0, 1 failed, 2 wrong input, 130 interrupted."""
+    _open_standard_streams()
     here = str(Path.cwd())
     if here not in sys.path:
         # Classes of the user's own are imported from where the command is typed.
@@ -57,6 +59,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     except OSError as error:
         return _complain(error, EXIT_FAILED)
+
+
+def _open_standard_streams() -> None:
+    """What the shell has closed (`2>&-`) is nowhere; else a socket would get that number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+        if getattr(sys, name) is None:
+            mode = "r" if number == 0 else "w"
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: PTH123, SIM115  # for good
 
 
 def _complain(error: Exception, status: int) -> int:
