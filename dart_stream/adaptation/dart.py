@@ -115,6 +115,13 @@ class DartController(Controller):
         self._alarm("source", words)
         self._memory.may_return = self._terms.settings.home
 
+    def go_on_counting(self, before: "DartController") -> None:
+        """Take over regions and alarms of a controller that this one replaces, and no evidence."""
+        memory, earlier = self._memory, before._memory  # noqa: SLF001  # of this very class
+        memory.regions = memory.epoch_since = memory.rung_since = earlier.regions
+        memory.adopted_at = memory.faded_at = earlier.regions
+        memory.alarms, memory.alarms_so_far = list(earlier.alarms), earlier.alarms_so_far
+
     def to_state(self) -> dict[str, Any]:
         """Return all that is remembered."""
         return write_state(self._memory, self.name, self._terms.plan.calibration)

@@ -73,7 +73,7 @@ def _open_standard_streams() -> None:
                 os.close(nowhere)
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
-            setattr(sys, name, open(number, mode, closefd=False))  # noqa: PTH123, SIM115  # for good
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # for good
 
 
 def _complain(error: Exception, status: int) -> int:

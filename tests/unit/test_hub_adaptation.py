@@ -1,6 +1,7 @@
 """The hub adapts: audits, numbered policies, a recording to recompute, errors that stop nothing."""
 
 import msgpack
+import msgspec
 import pytest
 from adaptive_rig import SETTINGS, AdaptiveRig, make_adapter
 
@@ -271,3 +272,18 @@ class TestAlwaysFull:
             rig.frame("b")
             rig.show("clean", 1)
         assert rig.adapter.controller.regions == 60
+
+
+def test_other_settings_begin_evidence_anew_but_not_the_count_of_regions():
+    rig = AdaptiveRig()
+    rig.show("clean", 60)
+    before = rig.adapter.controller
+    assert before.regions == 60
+    settings = msgspec.structs.replace(SETTINGS, epsilon=0.05)
+    rig.adapter.retune(settings, "another limit")
+    rig.show("clean", 10)
+    after = rig.adapter.controller
+    assert after.regions == 70
+    assert after.num_alarms == before.num_alarms + 1
+    assert after.alarms[-1].at == 59
+    assert after.figures.valid_since >= 60

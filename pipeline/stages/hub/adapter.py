@@ -273,8 +273,9 @@ class Adapter:
         self._tell_alarms()
 
     def _retune(self, settings: AdapterSettings, words: str) -> None:
-        self.settings, self._controller = settings, self._make(settings)
-        self._alarms_told = self._controller.num_alarms
+        fresh = self._make(settings)
+        fresh.go_on_counting(self._controller)
+        self.settings, self._controller = settings, fresh
         self._reset(words)
 
     def _tell_alarms(self) -> None:
