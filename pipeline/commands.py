@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.errors import PeerError
+from pipeline.messages import Count, FrameNumber
 
 MAX_COMMAND_BYTES: Final = 64 << 10
 
@@ -50,8 +51,8 @@ class Label(Command, frozen=True):
     """Say what a region of late really showed."""
 
     source: str
-    frame: int
-    region: int
+    frame: FrameNumber
+    region: Count
     label: str
 
 

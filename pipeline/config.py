@@ -11,8 +11,10 @@ from msgspec import Meta
 
 OnFull = Literal["block", "drop_oldest", "drop_newest", "latest"]
 Zone = list[float | tuple[float, float]]
-Count = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+"""A year at most: it is counted in nanoseconds."""
+Megabytes = Annotated[float, Meta(ge=0, le=1e9)]
 CameraSeconds = Annotated[float, Meta(gt=0, le=86_400)]
 """A day at most: libraries count such times in small units, and overflow."""
 MEGABYTE = 1_000_000
@@ -65,11 +67,11 @@ class SourceConfig(Config, frozen=True, kw_only=True):
     """true repeats for ever, a number plays that many times."""
     realtime: bool = False
     """Pace a file by its own timestamps."""
-    max_fps: Annotated[float, Meta(gt=0)] | None = None
+    max_fps: Annotated[float, Meta(gt=0, le=1e6)] | None = None
     """Keep at most this many frames per second of source time; the rest is skipped."""
     stride: Count = 1
     """Keep every n-th frame; the rest is skipped."""
-    start: Annotated[float, Meta(ge=0)] = 0.0
+    start: Annotated[float, Meta(ge=0, le=31_536_000)] = 0.0
     """Seconds of source time to pass over at the start."""
     on_full: OnFull | None = None
     """What happens to frames that the pipeline cannot take yet. Default: `block` for files,
@@ -118,7 +120,7 @@ class PolicyConfig(Config, frozen=True, kw_only=True):
     never leaves early; `paper` is Eq. 19 as printed."""
     thresholds: list[Annotated[float, Meta(gt=0, lt=1)] | None] | None = None
     """One per early exit, in (0, 1); null disables that exit."""
-    sensitivity: Annotated[float, Meta(ge=0)] | None = None
+    sensitivity: Annotated[float, Meta(ge=0, le=1e6)] | None = None
     """β of the difficulty term; default 0 for `dart`, 0.3 for `paper`."""
     max_disagreement: Annotated[float, Meta(gt=0, lt=1)] = 0.02
     """Share of answers that may differ from the full network's, which adaptation keeps to."""
@@ -174,7 +176,7 @@ class VideoSinkConfig(Config, frozen=True, kw_only=True, tag="video"):
     """Constant rate factor of the encoder: 18 is hardly told from the original, 28 is small."""
     threads: Count = 1
     """Of the encoder."""
-    max_mb: Annotated[float, Meta(ge=0)] | None = None
+    max_mb: Megabytes | None = None
     """Of all its parts together, about; the oldest is removed, 0 is no limit. Default: 10,240 for a
     camera and for what loops for ever, no limit for what ends."""
 
@@ -201,9 +203,9 @@ class MonitorConfig(Config, frozen=True, kw_only=True):
 class RecordingConfig(Config, frozen=True, kw_only=True):
     """How much a run writes about itself; the oldest goes first. Results are not among it."""
 
-    max_mb: Annotated[float, Meta(ge=16)] | None = 1_024
+    max_mb: Annotated[float, Meta(ge=16, le=1e9)] | None = 1_024
     """Of `telemetry.mpk` and its older segments, about; null is no limit."""
-    max_log_mb: Annotated[float, Meta(ge=1)] | None = 32
+    max_log_mb: Annotated[float, Meta(ge=1, le=1e9)] | None = 32
     """Of `run.log` and `run.log.1`; null is no limit."""
 
     @property
@@ -230,13 +232,13 @@ class RuntimeConfig(Config, frozen=True, kw_only=True):
     up to 128 for files that wait, which makes larger batches."""
     batch_deadline_s: Seconds = 30.0
     """A batch that takes longer gets its worker killed."""
-    region_deadline_ms: Annotated[float, Meta(gt=0)] | None = None
+    region_deadline_ms: Annotated[float, Meta(gt=0, le=1e10)] | None = None
     """From the capture of a frame to the answers of its regions, for sources that cannot wait: what
     would take longer gets the answer of the exit where it stands, and counts as late. Audits and
     full depth on purpose have no deadline."""
     start_timeout_s: Seconds = 120.0
     """A child that has not said hello by then is killed."""
-    max_restarts: Annotated[int, Meta(ge=0)] = 5
+    max_restarts: Annotated[int, Meta(ge=0, le=1_000_000)] = 5
     restart_window_s: Seconds = 60.0
     drain_timeout_s: Seconds = 30.0
     """How long a drain may take before children are ended anyway."""
@@ -267,4 +269,4 @@ class PipelineConfig(Config, frozen=True, kw_only=True):
     recording: RecordingConfig = RecordingConfig()
     runtime: RuntimeConfig = RuntimeConfig()
     listen: ListenConfig | None = None
-    seed: int = 0
+    seed: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)] = 0

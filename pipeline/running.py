@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,11 @@ def folder_prefix() -> str:
     return f"dart-{os.getuid()}-"
 
 
+def own_folders(root: Path, prefix: str) -> list[Path]:
+    """Folders under `root` with such names that are really this user's: anybody can use a name."""
+    return [folder for folder in root.glob(f"{prefix}*") if _is_own_folder(folder)]
+
+
 def list_running(root: Path | None = None) -> list[RunningRun]:
     """Every run of this user on this machine, oldest first.
 
@@ -68,7 +74,7 @@ def list_running(root: Path | None = None) -> list[RunningRun]:
     """
     root = Path(tempfile.gettempdir()) if root is None else root
     found = []
-    for folder in root.glob(f"{folder_prefix()}*"):
+    for folder in own_folders(root, folder_prefix()):
         try:
             advert = msgspec.json.decode((folder / ADVERT).read_bytes(), type=RunAdvert)
             began_s = (folder / ADVERT).stat().st_mtime
@@ -104,6 +110,14 @@ def find_running(address: str | None, root: Path | None = None) -> RunningRun:
     if len(runs) > 1:
         raise ConfigError(f"expected one running pipeline, found {_names(runs)}; name one of them")
     return runs[0]
+
+
+def _is_own_folder(path: Path) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False  # gone meanwhile
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
 
 
 def _is_meant(run: RunningRun, address: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import msgspec
+
 from pipeline.commands import (
     AnyCommand,
     Freeze,
@@ -23,6 +25,7 @@ from pipeline.commands import (
     Unfreeze,
 )
 from pipeline.errors import CommandError, ConfigError
+from pipeline.messages import Count, FrameNumber
 from pipeline.running import find_running
 from pipeline.transport import ControlClient, new_context
 
@@ -49,8 +52,9 @@ def _set(words: list[str]) -> AnyCommand:
 def _label(words: list[str]) -> AnyCommand:
     source, frame, *region, label = words
     try:
-        return Label(source, int(frame), int(region[0]) if region else 0, label)
-    except ValueError as error:
+        numbers = [int(frame), int(region[0]) if region else 0]
+        return Label(source, *msgspec.convert(numbers, tuple[FrameNumber, Count]), label)
+    except (ValueError, msgspec.ValidationError) as error:
         raise ConfigError(
             f"control label: expected numbers for frame and region, got {' '.join(words[1:-1])!r}"
         ) from error

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import ConfigError
-from pipeline.running import ADVERT, LOCK, RunAdvert, folder_prefix
+from pipeline.running import ADVERT, LOCK, RunAdvert, folder_prefix, own_folders
 
 _SHARED = Path("/dev/shm")  # noqa: S108  # the kernel's own place
 _MAX_ROOT_BYTES = 70
@@ -69,7 +69,7 @@ def frames_folder(root: Path = _SHARED) -> RunFolder:
 def sweep(root: Path, prefix: str) -> list[Path]:
     """Remove folders whose owner is dead, which is when their lock can be taken."""
     swept = []
-    for folder in root.glob(f"{prefix}*"):
+    for folder in own_folders(root, prefix):
         try:
             with (folder / LOCK).open("r+") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -101,6 +101,8 @@ class TestCommandLine:
             ("set policy.max_disagreement", "control set: expected KEY VALUE, got policy.max_"),
             ("set policy.max_disagreement much", "expected a number, got 'much'"),
             ("label cam x cat", "expected numbers for frame and region, got 'x'"),
+            (f"label cam {'9' * 40} cat", "expected numbers for frame and region, got '9999"),
+            ("label cam -1 cat", "expected numbers for frame and region, got '-1'"),
             ("label cam", r"control label: expected SOURCE FRAME \[REGION\] LABEL, got cam"),
         ],
     )

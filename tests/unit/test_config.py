@@ -127,6 +127,13 @@ def test_a_secret_comes_from_the_environment_and_is_not_in_the_plain_form():
         ("source: {a: {uri: x}}", r"source: unknown key; did you mean 'sources'"),
         ("sources: {a: {uri: x}}\nzzz: 1", r"zzz: unknown key; known keys: "),
         ("sources: {a: {uri: x, stride: two}}", r"sources\.a\.stride: expected `int`, got `str`"),
+        ("sources: {a: {uri: x, max_age: 1e300}}", r"sources\.a\.max_age: expected `float` <="),
+        (f"sources: {{a: {{uri: x}}}}\nseed: {10**30}", r"seed: "),
+        ("sources: {a: {uri: x}}\nseed: -1", r"seed: expected `int` >= 0"),
+        (
+            "sources: {a: {uri: x}}\nruntime: {batch_deadline_s: 1e300}",
+            r"runtime\.batch_deadline_s: expected `float` <=",
+        ),
         ("sources: {a: {uri: x, stride: 0}}", r"sources\.a\.stride: expected `int` >= 1"),
         ("sources: {a: {stride: 1}}", r"sources\.a: object missing required field `uri`"),
         (

@@ -2,14 +2,17 @@
 
 import fcntl
 import logging
+import os
 import random
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from hub_rig import Rig
 
 from pipeline.config import SourceConfig
 from pipeline.readers import ResumePoint
+from pipeline.running import RunAdvert, folder_prefix, list_running
 from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.adaptation_snap import adaptation_off
@@ -50,6 +53,31 @@ def test_a_run_folder_is_private_and_gone_after_close(tmp_path):
     assert folder.endpoint("hub") == f"ipc://{folder.path}/hub"
     folder.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_that_is_called_like_a_runs_folder_is_neither_swept_nor_followed(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "lock").touch()
+    (elsewhere / "run.json").write_bytes(msgspec.json.encode(RunAdvert(out="/x", pid=1)))
+    (tmp_path / f"{folder_prefix()}link").symlink_to(elsewhere)
+    assert sweep(tmp_path, folder_prefix()) == []
+    assert (elsewhere / "lock").exists()
+    with (elsewhere / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert list_running(tmp_path) == []
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a folder away")
+def test_another_users_folder_is_not_taken_for_our_run(tmp_path):
+    folder = tmp_path / f"{folder_prefix()}fake"
+    folder.mkdir(mode=0o755)
+    (folder / "run.json").write_bytes(msgspec.json.encode(RunAdvert(out="/x", pid=1)))
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert [run.pid for run in list_running(tmp_path)] == [1]
+        os.chown(folder, 12_345, -1)
+        assert list_running(tmp_path) == []
 
 
 def test_a_dead_runs_folder_is_swept_and_a_living_ones_is_not(tmp_path):
