@@ -47,9 +47,10 @@ def run_session(
         plan, out, screen=screen, on_snapshot=watchers.see, resume=resume, origin=origin
     )
     watchers.supervisor = supervisor
-    with _interrupts(supervisor), _screen_left(is_used=screen):
-        outcome = supervisor.run()
-    outcome = _with_summary(outcome, out)
+    with _interrupts(supervisor):
+        with _screen_left(is_used=screen):
+            outcome = supervisor.run()
+        outcome = _with_summary(outcome, out)
     _report(outcome, out, quiet=headless)
     if watchers.limit_reached and outcome.exit_status == 130:
         return 0

@@ -4,6 +4,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -128,6 +129,11 @@ class Supervisor:
         self._due_s = {"reap": 0.0, "publish": 0.0}
         self._refused_logged: set[str] = set()
         self._state = "starting"
+        self._is_cut_short = False
+        self._exit = ExitStack()
+        """Gives back what is held, in the order of need."""
+        self._exit.callback(self._out_lock.close)
+        self._exit.callback(self._log.close)
 
     # --- from outside -----------------------------------------------------------------------------
 
@@ -146,8 +152,10 @@ class Supervisor:
 
     def run(self) -> Outcome:
         """Run to the end, whatever that is."""
-        logging.getLogger().addHandler(self._handler)
-        logging.getLogger().setLevel(logging.INFO)
+        with self._exit:
+            return self._run()
+
+    def _run(self) -> Outcome:
         self._open()
         try:
             self._crew.start_all(screen=self._screen)
@@ -312,10 +320,17 @@ class Supervisor:
     # --- start and end ----------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._context = new_context()
-        self._door = open_door(self._context, self._plan.config.listen)
+        logging.getLogger().addHandler(self._handler)
+        self._exit.callback(logging.getLogger().removeHandler, self._handler)
+        logging.getLogger().setLevel(logging.INFO)
         self._folder = RunFolder()
+        self._exit.callback(self._folder.close)
         self._frames = frames_folder() if self._plan.draws else None
+        if self._frames is not None:
+            self._exit.callback(self._frames.close)
+        self._context = new_context()
+        self._exit.callback(self._context.destroy, linger=0)
+        self._door = open_door(self._context, self._plan.config.listen)
         threads = self._runtime.type == "threads"
         hub_endpoint, telemetry = (
             (
@@ -332,6 +347,7 @@ class Supervisor:
             self._folder.endpoint("control"),
             self._door,
         )
+        self._exit.callback(self._socket.close)
         self._folder.advertise(self._out)
         restored = self._keeper.restore()
         self._keeper.number(self.hub.policies.in_force.version)
@@ -340,8 +356,10 @@ class Supervisor:
             head=lambda: recording_head(self._plan, self.hub),
             max_bytes=self._plan.config.recording.max_bytes,
         )
+        self._exit.callback(self._recording.close)
         self._recording.begin()
         self._power = PowerMeter()
+        self._exit.callback(self._power.close)
         self._power_snap = PowerSnap()
         self._snapshots = SnapshotMaker(self._plan, self.hub, self._out.name)
         specs = SpecFactory(
@@ -396,6 +414,9 @@ class Supervisor:
 
     def _close(self) -> Outcome:
         end_s = time.monotonic()
+        # Whoever interrupts what is complete has not cut it short.
+        is_late = self.hub.is_done and self._draining_since_s is None
+        self._is_cut_short = bool(self._interrupts) and not is_late
         self._error = self._error or self._crew.given_up
         self._state = "done"
         self._keeper.save()
@@ -418,16 +439,6 @@ class Supervisor:
         if self._error is not None:
             log.error("%s", self._error)
         log.info("done at %s", datetime.now().astimezone().isoformat(timespec="seconds"))
-        self._recording.close()
-        self._power.close()
-        self._socket.close()
-        self._context.destroy(linger=0)
-        self._folder.close()
-        if self._frames is not None:
-            self._frames.close()
-        logging.getLogger().removeHandler(self._handler)
-        self._log.close()
-        self._out_lock.close()
         return Outcome(self._exit_status, summary, self._error or "; ".join(self.hub.fatal) or None)
 
     @property
@@ -436,7 +447,7 @@ class Supervisor:
             return 2
         if self._error is not None:
             return 1
-        return 130 if self._interrupts else 0
+        return 130 if self._is_cut_short else 0
 
     def _publish(self) -> None:
         for words in [*self._recording.take_words(), *self._log.take_words()]:
