@@ -31,11 +31,11 @@ $(VENV)/bin/python:
 
 $(VENV)/.installed: $(VENV)/bin/python pyproject.toml
 	@echo "installing into $(VENV) (torch is large; a few minutes the first time)"
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install --quiet --editable ".[compiled]"
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable ".[dev,report]"
+	$(BIN)/python -m pip install --quiet --editable ".[compiled,dev,report]"
 	touch $@
 
 clean:

@@ -30,6 +30,7 @@ from dart_stream.difficulty import (
     fit_difficulty,
     paper_difficulty,
 )
+from dart_stream.difficulty.parts import parts_by_numpy
 from dart_stream.engine import Engine, staged_model
 from dart_stream.engine.timing import interleaved_ms, median_interval
 from dart_stream.model_dir import load_network, read_info, resolve
@@ -44,9 +45,10 @@ def estimators(tables: DifficultyTables) -> dict[str, Row]:
     """Ways to compute a difficulty, each from interleaved bytes unless it says float."""
     dart = torch_difficulty.DartDifficulty(tables)
     return {
-        "numpy parts": difficulty_parts,
-        "numpy paper": paper_difficulty,
-        "numpy dart": tables.score,
+        "parts": difficulty_parts,  # compiled, where numba is installed
+        "numpy parts": parts_by_numpy,
+        "paper": paper_difficulty,
+        "dart": tables.score,
         "torch parts": lambda images: torch_difficulty.difficulty_parts(torch.from_numpy(images)),
         "torch dart": lambda images: dart.score(torch.from_numpy(images)),
     }

@@ -14,8 +14,9 @@ from typing import Final
 import numpy as np
 
 from dart_stream.difficulty.colours import measure_colours
+from dart_stream.difficulty.compiled import compiled_kernel
 from dart_stream.difficulty.definition import EDGE_FLOOR, EDGE_MARGIN, GRADIENT_RANGE, Floats
-from dart_stream.difficulty.pictures import Images, in_chunks, size_of
+from dart_stream.difficulty.pictures import Images, in_chunks, is_interleaved, size_of
 from dart_stream.difficulty.workspace import Workspace, Workspaces
 
 _workspaces: Final = Workspaces()
@@ -23,6 +24,9 @@ _workspaces: Final = Workspaces()
 
 def difficulty_parts(images: Images) -> Floats:
     """Measure edge density, variance and gradient of each picture.
+
+    Bytes are measured by compiled code where numba is installed, which gives the same within
+    rounding in a quarter of the time (`dart_stream.difficulty.kernel`).
 
     Costs about 38 floating-point operations a pixel: 39 k for 32x32, see `estimator_flops`.
 
@@ -39,6 +43,16 @@ def difficulty_parts(images: Images) -> Floats:
 
     Reference: DART Eq. 1-7.
     """
+    size_of(images)
+    compiled = compiled_kernel() if is_interleaved(images) else None
+    if compiled is None:
+        return parts_by_numpy(images)
+    parts: Floats = compiled.parts_of_bytes(images)
+    return parts
+
+
+def parts_by_numpy(images: Images) -> Floats:
+    """The same, whatever is installed."""
     return in_chunks(images, _parts_of_chunk)
 
 

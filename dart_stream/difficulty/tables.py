@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from dart_stream.difficulty.compiled import compiled_kernel
 from dart_stream.difficulty.definition import (
     PAPER_WEIGHTS,
     PART_NAMES,
@@ -68,6 +69,14 @@ class DifficultyTables:
 
     def score_parts(self, parts: Floats) -> Floats:
         """Return the difficulty that belongs to measured parts (n, 3)."""
+        compiled = compiled_kernel()
+        if compiled is not None:
+            scores: Floats = compiled.scores_of_parts(parts, self.curves, self.weights)
+            return scores
+        return self.score_parts_by_numpy(parts)
+
+    def score_parts_by_numpy(self, parts: Floats) -> Floats:
+        """The same, whatever is installed."""
         total = weighted_sum(self.part_levels(parts), self.weights)
         return self.curves[-1](total).astype(np.float32)
 

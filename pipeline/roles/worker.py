@@ -112,7 +112,8 @@ class Classifier:
         )
         self._observes = spec.observes
         self._policies: dict[int, Policy] = {}
-        # The first pass at a batch size compiles kernels: better now than in a frame's latency.
+        # What is compiled when it first runs, is so now rather than in a frame's latency.
+        difficulty_parts(np.zeros((1, *self._info.input_size, 3), np.uint8))
         self.engine.warm_up(_WARM_BATCHES)
         self.cold_batches = deque(_cold_batches(spec, self.engine.device.type))
         self._legs = None

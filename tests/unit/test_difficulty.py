@@ -17,6 +17,7 @@ from dart_stream.difficulty import (
     paper_difficulty,
     paper_difficulty_of_parts,
 )
+from dart_stream.difficulty.parts import parts_by_numpy
 from dart_stream.errors import DataError, ModelError
 
 EDGE, VARIANCE, GRADIENT = 0, 1, 2
@@ -100,11 +101,12 @@ def parts_by_definition(image):
 
 
 @pytest.mark.parametrize("size", [(3, 3), (4, 3), (28, 28), (32, 32), (33, 47), (240, 320)])
-def test_parts_are_those_of_the_definition_in_either_form(size):
+@pytest.mark.parametrize("measure", [difficulty_parts, parts_by_numpy])
+def test_parts_are_those_of_the_definition_in_either_form(size, measure):
     images = random_images(6, size)
     expected = np.array([parts_by_definition(image) for image in images])
     for form in (images, as_numbers(images)):
-        parts = difficulty_parts(form)
+        parts = measure(form)
         np.testing.assert_allclose(parts[:, 1:], expected[:, 1:], atol=2e-6)
         # An edge more or less where a magnitude lies within rounding of the threshold.
         np.testing.assert_allclose(parts[:, EDGE], expected[:, EDGE], atol=1e-4)
