@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from pipeline.redact import redact
@@ -34,3 +37,21 @@ def test_a_log_line_with_several_uris_is_cleaned():
 def test_redacting_twice_changes_nothing():
     once = redact("rtsp://user:pass@camera/s?token=1")
     assert redact(once) == once
+
+
+LONG = """
+from pipeline.redact import redact
+parts = "a a. :// ://a a://b: ://a:1 @ ? ?key key _pwd pwd= _pwd= &user= /user=".split()
+for part in parts:
+    text = 100_000 // len(part) * part
+    for begin in ("", "rtsp://", "?"):
+        redact(begin + text)
+print("done")
+"""
+
+
+def test_a_long_text_takes_no_longer_than_its_length():
+    """Milliseconds a text; what looks at each letter from each letter takes minutes."""
+    command = [sys.executable, "-c", LONG]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (ended.stdout, ended.stderr) == ("done\n", "")
