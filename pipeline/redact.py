@@ -17,18 +17,24 @@ _USER_INFO: Final = re.compile(r"(?<=[a-z0-9+.-])://[^/?#]*@", re.IGNORECASE)
 _BEFORE_PASSWORD: Final = re.compile(
     r"(?<=[a-z0-9+.-])://[^/?#:@]++:(?![0-9]++(?:/|\Z))", re.IGNORECASE
 )
-_SECRET_PARAMETER: Final = re.compile(
-    r"(?P<name>[?&;#](?=[\w.-]*?(?:token|passw|pwd|secret|key|auth|sig|credential|session))"
-    r"[\w.-]++=)[^&;#]*+",
+_WORDS: Final = "token|passw|pwd|psw|secret|key|auth|sig|credential|session|loginuse|loginpas"
+_NAMES: Final = "user|usr|username|pass|pas|pw|login"
+"""Of secret parameters: those of the first line hold it, those of the second are it."""
+_IN_QUERY: Final = re.compile(
+    rf"(?P<name>[?&;#](?=[\w.-]*?(?:{_WORDS})|(?:{_NAMES})=)[\w.-]++=)[^&;#]*+", re.IGNORECASE
+)
+# Cameras take them in a path, too: /user=admin_password=secret_channel=1
+_IN_PATH: Final = re.compile(
+    rf"(?P<name>[/_](?=[a-z0-9.-]*?(?:{_WORDS})|(?:{_NAMES})=)[a-z0-9.-]++=)"
+    r"(?:(?!_[a-z0-9.-]++=)[^&;#])*+",
     re.IGNORECASE,
 )
-_SHORT_PARAMETER: Final = re.compile(
-    r"(?P<name>[?&;](?:user|usr|pass|login)=)[^&;#]*+", re.IGNORECASE
-)
+_HOST: Final = re.compile(r"(?<=[a-z0-9+.-])(?<!file)(?<!images)://(?!/)", re.IGNORECASE)
+"""Before one; folders on this host may well be called `session=3`."""
 
 
 def redact(uri: str) -> str:
-    """Replace user, password and secret query parameters by `***`.
+    """Replace user, password and secret parameters, in a query or a path, by `***`.
 
     Works on any text that holds URIs, so whole log lines may pass through it.
     """
@@ -39,8 +45,13 @@ def _redact_word(match: re.Match[str]) -> str:
     word = match[0]
     if "@" in word:
         word = _without_password(_USER_INFO.sub(f"://{HIDDEN}@", word))
-    word = _SECRET_PARAMETER.sub(rf"\g<name>{HIDDEN}", word)
-    return _SHORT_PARAMETER.sub(rf"\g<name>{HIDDEN}", word)
+    if "=" in word:
+        word = _IN_QUERY.sub(rf"\g<name>{HIDDEN}", word)
+        host = _HOST.search(word)
+        if host is not None:
+            path = _IN_PATH.sub(rf"\g<name>{HIDDEN}", word[host.end() :])
+            word = word[: host.end()] + path
+    return word
 
 
 def _without_password(word: str) -> str:
