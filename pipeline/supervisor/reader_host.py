@@ -10,9 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from pipeline.one_line import one_line
+from pipeline.hearsay import hearsay
 from pipeline.readers import Backoff
-from pipeline.redact import redact
 from pipeline.specs import RemoteReaderSpec
 from pipeline.supervisor.children import ChildProcess
 
@@ -145,4 +144,4 @@ class ReaderHost:
 
 def _say(child: ChildProcess) -> None:
     for line in child.read_log():
-        log.info("%s: %s", child.spec.name, one_line(redact(line), _MAX_LINE))
+        log.info("%s: %s", child.spec.name, hearsay(line, _MAX_LINE))

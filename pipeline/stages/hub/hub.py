@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from pipeline.errors import PeerError, StageError
+from pipeline.hearsay import hearsay
 from pipeline.messages import (
     SCHEMA_VERSION,
     BatchDone,
@@ -27,9 +28,7 @@ from pipeline.messages import (
     SourceEnded,
     Stop,
 )
-from pipeline.one_line import one_line
 from pipeline.readers.base import ResumePoint
-from pipeline.redact import redact
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Retired, Send
 from pipeline.stages.hub.adapter import Adapter
@@ -324,7 +323,7 @@ class Hub:
             source.link = message.link
             is_asked = source.leaving is not None and message.reason == STOPPED
             # A reader of the user's own may name its whole URI.
-            own = one_line(redact(message.reason))
+            own = hearsay(message.reason)
             reason = source.leaving if is_asked and source.leaving else own
             source.ended = msgspec.structs.replace(message, reason=reason)
             source.state = "ended"
@@ -333,7 +332,7 @@ class Hub:
         self._send(peer, EndConfirmed())
 
     def _fatal(self, role: str, name: str, text: str) -> None:
-        text = one_line(redact(text), _MAX_FATAL)
+        text = hearsay(text, _MAX_FATAL)
         self.fatal.append(text)
         if role == "reader":
             self.source_faults.add(text)

@@ -4,9 +4,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
+from pipeline.hearsay import hearsay
 from pipeline.messages import ReaderStatus
-from pipeline.one_line import one_line
-from pipeline.redact import redact
 from pipeline.stages.hub.actions import Action, Alarm, Kill
 from pipeline.stages.hub.sources import Sources
 
@@ -73,7 +72,7 @@ class ReaderWatch:
         seen, source = self._seen[message.source], self._sources[message.source]
         seen.stuck_s = message.stuck_s
         # It may come from another host, and what a library says may name a whole URI.
-        seen.trouble = None if message.trouble is None else one_line(redact(message.trouble))
+        seen.trouble = None if message.trouble is None else hearsay(message.trouble)
         source.link = message.link
         if source.is_live and source.ended is None:
             source.state = message.state
