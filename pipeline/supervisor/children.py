@@ -132,13 +132,23 @@ class ChildProcess(Child):
     def read_log(self) -> list[str]:
         if self._stderr.closed:
             return []
-        chunk = self._stderr.read(_MAX_LOG_BYTES)
-        if chunk == b"":
+        has_ended = not self.is_alive  # before reading: what it said last is in the pipe by then
+        said, is_over = self._read()
+        if is_over:
             self._stderr.close()
-        *lines, self._partial = (self._partial + (chunk or b"")).split(b"\n")
-        if len(self._partial) > _MAX_LOG_BYTES:
+        *lines, self._partial = (self._partial + said).split(b"\n")
+        if self._partial and (is_over or has_ended or len(self._partial) > _MAX_LOG_BYTES):
             lines, self._partial = [*lines, self._partial], b""
         return [line.decode("utf-8", "replace") for line in lines]
+
+    def _read(self) -> tuple[bytes, bool]:
+        """What is in the pipe, as far as it holds, and whether that was the last of it."""
+        said = self._stderr.read(_MAX_LOG_BYTES)
+        if not said:
+            return b"", said == b""
+        # The end shows only to a second look; nobody looks again once a child is buried.
+        more = self._stderr.read(_MAX_LOG_BYTES)
+        return said + (more or b""), more == b""
 
     def kill(self) -> None:
         self._process.kill()
