@@ -39,9 +39,21 @@ class _Reading:
         """Of the source; None while it goes on."""
         self._backoff = Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
         self._born_s = 0.0
+        self._is_told = False
+        """That there is no room for its process, since the last one."""
 
     def start(self, now_s: float) -> None:
-        self.child = ChildProcess(self.spec)
+        """Start a process; one for which the system has no room now is due again."""
+        try:
+            self.child = ChildProcess(self.spec)
+        except OSError as error:
+            self.due_s = now_s + self._backoff.next(0.0)
+            if not self._is_told:
+                why = error.strerror or error
+                log.warning("%s: cannot be started: %s; trying again", self.spec.name, why)
+            self._is_told = True
+            return
+        self._is_told = False
         self._born_s = now_s
 
     def bury(self, now_s: float) -> None:
