@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 from typing import Final
 
 from pipeline.config import SourceConfig
@@ -44,6 +45,22 @@ def check_address(
             f"{where}: expected keys for {address}, because others can reach it; make some with "
             "`dart-stream keys`, or use 127.0.0.1"
         )
+
+
+def lookup_trouble(address: str) -> str | None:
+    """Why the name in a checked address cannot be looked up now; None if it can, or is no name.
+
+    ZeroMQ looks names up by itself, and says nothing when it finds none.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if match is None or match["host"].startswith("["):
+        return None
+    try:
+        # As bytes, because a label that is too long for a name would else be a UnicodeError.
+        socket.getaddrinfo(match["host"].encode(), int(match["port"]), socket.AF_INET)
+    except OSError as error:
+        return f"the name {match['host']} cannot be looked up: {error.strerror}"
+    return None
 
 
 def _is_loopback(host: str) -> bool:

@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError, SourceError, StageError
 from pipeline.messages import Assignment, Hello, Join, TurnedAway
 from pipeline.one_line import one_line
 from pipeline.readers import Backoff, check_source, open_reader
+from pipeline.remote_address import lookup_trouble
 from pipeline.remote_transport import HubLostError, RemoteLink
 from pipeline.roles.reader import ReaderLoop
 from pipeline.specs import ReaderSpec, RemoteReaderSpec
@@ -77,34 +78,54 @@ def _join(
     is_live = open_reader(SourceConfig(uri=spec.uri)).live
     said, backoff = "", Backoff(_FIRST_DELAY_S, _LONGEST_DELAY_S)
     while not stopping.is_set():
-        identity = f"reader/{spec.name}#{secrets.token_hex(8)}"
-        link = RemoteLink(context, spec.endpoint, identity, keys)
-        try:
-            answer = _ask(link, Join(spec.name, spec.owner, is_live), stopping)
-            if isinstance(answer, Assignment):
-                task = _begin(link, spec, answer, identity, stopping)
-                log.info("reading for hub %s", spec.endpoint)
-                return link, task
-        except HubLostError as error:
-            trouble = f"{error}"
-        except BaseException:
-            link.leave()
-            raise
-        else:
-            if answer is None or (answer.kind == "ended" and not is_live):
-                link.close(hub_listens=False)
-                return None
-            # What another host says must not steer the terminal here, nor fill a disk.
-            trouble = one_line(answer.reason)
-            if answer.kind == "refused":
-                link.close(hub_listens=False)
-                raise ConfigError(f"hub {spec.endpoint}: {trouble}")
-        link.close(hub_listens=False)
+        trouble = lookup_trouble(spec.endpoint)
+        if trouble is None:
+            identity = f"reader/{spec.name}#{secrets.token_hex(8)}"
+            link = RemoteLink(context, spec.endpoint, identity, keys)
+            joined = _try(link, spec, identity, stopping, is_live=is_live)
+            if not isinstance(joined, str):
+                return joined
+            trouble = joined
         if trouble != said:
             log.warning("hub %s: %s; trying again", spec.endpoint, trouble)
             said = trouble
         stopping.wait(backoff.next(0.0))
     return None
+
+
+def _try(
+    link: RemoteLink,
+    spec: RemoteReaderSpec,
+    identity: str,
+    stopping: threading.Event,
+    *,
+    is_live: bool,
+) -> tuple[RemoteLink, ReaderSpec] | str | None:
+    """Join once; words if another connection may do better, None as for `_join`.
+
+    Raises:
+        UserError: As for `_join`.
+    """
+    try:
+        answer = _ask(link, Join(spec.name, spec.owner, is_live), stopping)
+        if isinstance(answer, Assignment):
+            task = _begin(link, spec, answer, identity, stopping)
+            log.info("reading for hub %s", spec.endpoint)
+            return link, task
+    except HubLostError as error:
+        link.close(hub_listens=False)
+        return str(error)
+    except BaseException:
+        link.leave()
+        raise
+    link.close(hub_listens=False)
+    if answer is None or (answer.kind == "ended" and not is_live):
+        return None
+    # What another host says must not steer the terminal here, nor fill a disk.
+    trouble = one_line(answer.reason)
+    if answer.kind == "refused":
+        raise ConfigError(f"hub {spec.endpoint}: {trouble}")
+    return trouble
 
 
 def _begin(

@@ -1,19 +1,23 @@
 """What is refused of readers on other hosts before anything is started."""
 
+import logging
 import socket
+import threading
 
 import msgspec
 import pytest
 
+from pipeline import remote_address
 from pipeline.config import SourceConfig
 from pipeline.config_file import check_config
 from pipeline.curve import make_keys
 from pipeline.errors import ConfigError, SourceError, UserError
 from pipeline.messages import Assignment
 from pipeline.readers import check_source
-from pipeline.remote_address import check_address, is_remote
+from pipeline.remote_address import check_address, is_remote, lookup_trouble
 from pipeline.remote_transport import Door
-from pipeline.roles.remote_reader import reader_spec
+from pipeline.roles import remote_reader
+from pipeline.roles.remote_reader import reader_spec, run_remote_reader
 from pipeline.specs import RemoteReaderSpec
 from pipeline.supervisor.listening import check_listening, check_remote_source
 from pipeline.supervisor.plan import plan_run
@@ -59,6 +63,56 @@ def test_only_a_hub_can_listen_everywhere_or_at_a_free_port(address):
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(ConfigError, match="expected tcp://HOST:PORT, got"):
         check_address(address, where="listen.address", has_keys=True)
+
+
+@pytest.fixture
+def names(monkeypatch):
+    """What this host can look up; each time that it is asked is counted in "asked"."""
+    known = {"asked": 0}
+
+    def getaddrinfo(host, *_):
+        known["asked"] += 1
+        if host.decode() not in known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(remote_address.socket, "getaddrinfo", getaddrinfo)
+    return known
+
+
+def test_a_name_that_cannot_be_looked_up_is_told(names):
+    words = "the name hub.example cannot be looked up: Name or service not known"
+    assert lookup_trouble("tcp://hub.example:5557") == words
+    names["hub.example"] = True
+    assert lookup_trouble("tcp://hub.example:5557") is None
+    asked = names["asked"]
+    assert lookup_trouble("tcp://[::1]:5557") is None
+    assert names["asked"] == asked
+
+
+def test_a_name_that_no_server_would_take_is_told():
+    assert "cannot be looked up" in lookup_trouble(f"tcp://{70 * 'a'}:5557")
+    assert "cannot be looked up" in lookup_trouble("tcp://hub..example:5557")
+
+
+def test_a_hub_whose_name_cannot_be_looked_up_is_tried_again(names, caplog, monkeypatch):
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(remote_reader, "_FIRST_DELAY_S", 0.001)
+    stopping, context = threading.Event(), new_context()
+    spec = msgspec.structs.replace(REMOTE, endpoint="tcp://hub.example:5557")
+    reading = threading.Thread(target=run_remote_reader, args=(spec, context, stopping))
+    reading.start()
+    deadline = threading.Event()
+    for _ in range(1_000):
+        if names["asked"] >= 3:
+            break
+        deadline.wait(0.02)
+    stopping.set()
+    reading.join(20)
+    context.destroy(linger=0)
+    assert names["asked"] >= 3
+    (told,) = caplog.messages
+    assert "hub tcp://hub.example:5557: the name hub.example cannot be looked up" in told
+    assert told.endswith("; trying again")
 
 
 def test_a_remote_source_and_a_place_to_connect_need_each_other():
