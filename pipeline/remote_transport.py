@@ -18,7 +18,17 @@ from zmq.utils.monitor import recv_monitor_message
 
 from pipeline.curve import HubKeys, ReaderKeys
 from pipeline.errors import ConfigError, PeerError, StageError
-from pipeline.messages import ChildMessage, Frames, HubMessage, Leave, Ping, Pong, SourceEnded
+from pipeline.messages import (
+    ChildMessage,
+    Counters,
+    Frames,
+    HubMessage,
+    Leave,
+    Ping,
+    Pong,
+    ReaderStatus,
+    SourceEnded,
+)
 from pipeline.transport import Context, Link, Received, Router
 
 REMOTE: Final = "remote:"
@@ -174,6 +184,8 @@ class RemoteLink(Link):
         """The hub is gone when nothing was heard for so long; None does not ping yet."""
         self.ended: SourceEnded | None = None
         """The end of the source, once it was sent."""
+        self.account: Counters | None = None
+        """What the hub was told last of frames."""
         self._clock = Clock()
         self._heard_s = time.monotonic()
         self._ping_due_s = 0.0
@@ -203,6 +215,8 @@ class RemoteLink(Link):
         elif isinstance(message, SourceEnded):
             self.ended = message
         self._send(message, blob)
+        if isinstance(message, Frames | ReaderStatus):
+            self.account = message.counters
 
     def receive(self, timeout_ms: int) -> tuple[HubMessage, bytes] | None:
         """As for any child.

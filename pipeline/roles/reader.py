@@ -245,12 +245,22 @@ class ReaderLoop:
         self._link.send(
             SourceEnded(self._spec.name, reason, self._buffer.counters, ok, self._track.account)
         )
-        deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S
-        while time.monotonic() < deadline_s and not self._stopping.is_set():
-            received = self._link.receive(200)
-            if received is not None and isinstance(received[0], EndConfirmed):
-                self.is_end_confirmed = True
-                return
+        self.is_end_confirmed = end_confirmed(self._link, self._stopping)
+
+
+def end_confirmed(link: Link, stopping: threading.Event) -> bool:
+    """Wait until the hub has the end of the source that it was sent; False if it does not say so.
+
+    Args:
+        link: To the hub.
+        stopping: Ends the wait.
+    """
+    deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S
+    while time.monotonic() < deadline_s and not stopping.is_set():
+        received = link.receive(200)
+        if received is not None and isinstance(received[0], EndConfirmed):
+            return True
+    return False
 
 
 def _link_track(spec: ReaderSpec, *, is_live: bool) -> LinkTrack:

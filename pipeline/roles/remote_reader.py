@@ -13,13 +13,13 @@ import msgspec
 
 from pipeline.config import CustomRegions, SourceConfig
 from pipeline.curve import ReaderKeys
-from pipeline.errors import ConfigError, SourceError, StageError
-from pipeline.messages import Assignment, Hello, Join, TurnedAway
+from pipeline.errors import ConfigError, SourceError, StageError, UserError
+from pipeline.messages import Assignment, Counters, Hello, Join, SourceEnded, TurnedAway
 from pipeline.one_line import one_line
 from pipeline.readers import Backoff, check_source, open_reader
 from pipeline.remote_address import lookup_trouble
 from pipeline.remote_transport import HubLostError, RemoteLink
-from pipeline.roles.reader import ReaderLoop
+from pipeline.roles.reader import ReaderLoop, end_confirmed
 from pipeline.specs import ReaderSpec, RemoteReaderSpec
 from pipeline.transport import Context
 
@@ -39,7 +39,7 @@ def run_remote_reader(spec: RemoteReaderSpec, context: Context, stopping: thread
         stopping: Leave; another reader may come for the source.
 
     Raises:
-        UserError: The hub refuses this source, or the source cannot be read.
+        UserError: The hub refuses this source, or it cannot be read here, and the hub knows.
         StageError: The hub was lost, or wants no more; its successor may be wanted again.
     """
     # OpenCV would otherwise cut one region with all cores, which the other readers need.
@@ -47,11 +47,16 @@ def run_remote_reader(spec: RemoteReaderSpec, context: Context, stopping: thread
     joined = _join(spec, context, stopping)
     if joined is None:
         return
-    link, task = joined
+    link, answer, identity = joined
     try:
-        link.send(Hello("reader", task.name, os.getpid()))
-        loop = ReaderLoop(task, link, stopping)
-        loop.run()
+        link.send(Hello("reader", spec.name, os.getpid()))
+        try:
+            task = reader_spec(spec, answer, identity, ahead_ns=link.ahead_ns)
+            loop = ReaderLoop(task, link, stopping)
+            loop.run()
+        except UserError as error:
+            _give_up(link, spec, answer, error, stopping)
+            raise
     except HubLostError as error:
         link.close(hub_listens=False)
         raise StageError(f"hub {spec.endpoint} is lost: {error}") from error
@@ -67,9 +72,37 @@ def run_remote_reader(spec: RemoteReaderSpec, context: Context, stopping: thread
         raise StageError(f"hub {spec.endpoint} has not confirmed the end of {spec.name}")
 
 
-def _join(
-    spec: RemoteReaderSpec, context: Context, stopping: threading.Event
-) -> tuple[RemoteLink, ReaderSpec] | None:
+def _give_up(
+    link: RemoteLink,
+    spec: RemoteReaderSpec,
+    answer: Assignment,
+    error: UserError,
+    stopping: threading.Event,
+) -> None:
+    """Tell the hub that the source has ended: no other reader of it would do better.
+
+    Raises:
+        StageError: The hub does not confirm it.
+    """
+    account = _account_before(answer) if link.account is None else link.account
+    link.send(SourceEnded(spec.name, str(error), account, ok=False))
+    if not end_confirmed(link, stopping):
+        raise StageError(f"{error}; hub {spec.endpoint} has not confirmed this end") from error
+
+
+def _account_before(answer: Assignment) -> Counters:
+    """What the hub has of the source."""
+    try:
+        return msgspec.convert(answer.spec.get("counters", []), Counters)
+    except msgspec.ValidationError:
+        return Counters()
+
+
+_Joined = tuple[RemoteLink, Assignment, str]
+"""A connection, what it was told to do, and its name."""
+
+
+def _join(spec: RemoteReaderSpec, context: Context, stopping: threading.Event) -> _Joined | None:
     """Try until the hub gives us the source; None if we are to leave or the source has ended.
 
     What is in the way is said once, and again when it is something else.
@@ -100,7 +133,7 @@ def _try(
     stopping: threading.Event,
     *,
     is_live: bool,
-) -> tuple[RemoteLink, ReaderSpec] | str | None:
+) -> _Joined | str | None:
     """Join once; words if another connection may do better, None as for `_join`.
 
     Raises:
@@ -109,9 +142,11 @@ def _try(
     try:
         answer = _ask(link, Join(spec.name, spec.owner, is_live), stopping)
         if isinstance(answer, Assignment):
-            task = _begin(link, spec, answer, identity, stopping)
+            # From here on times can be told by the hub's clock.
+            link.timeout_s = answer.timeout_s
+            link.settle_clock(_JOIN_TIMEOUT_S, stopping)
             log.info("reading for hub %s", spec.endpoint)
-            return link, task
+            return link, answer, identity
     except HubLostError as error:
         link.close(hub_listens=False)
         return str(error)
@@ -126,24 +161,6 @@ def _try(
     if answer.kind == "refused":
         raise ConfigError(f"hub {spec.endpoint}: {trouble}")
     return trouble
-
-
-def _begin(
-    link: RemoteLink,
-    spec: RemoteReaderSpec,
-    answer: Assignment,
-    identity: str,
-    stopping: threading.Event,
-) -> ReaderSpec:
-    """Take the task; from here on times can be told by the hub's clock.
-
-    Raises:
-        HubLostError: The hub is gone again.
-        UserError: The task is not for this host.
-    """
-    link.timeout_s = answer.timeout_s
-    link.settle_clock(_JOIN_TIMEOUT_S, stopping)
-    return reader_spec(spec, answer, identity, ahead_ns=link.ahead_ns)
 
 
 def _ask(link: RemoteLink, join: Join, stopping: threading.Event) -> Assignment | TurnedAway | None:

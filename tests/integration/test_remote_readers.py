@@ -177,6 +177,25 @@ def test_a_reader_that_leaves_does_not_end_its_source(host, run_hub, clip, tmp_p
     assert "its reader is gone (it has left)" in " ".join(ended.summary["alarms"])
 
 
+def test_a_source_that_its_host_cannot_read_has_ended_for_the_hub_too(
+    host, in_threads, clip, address, keys, tmp_path
+):
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    (folder / "1.png").write_bytes(b"no picture")
+    reader = host(f"gate=images://{folder}", f"yard={clip}")
+    ended = in_threads(
+        {"gate": "remote://", "yard": "remote://"},
+        f"listen={{address: '{address}', keys: '{keys}/hub'}}",
+    )
+    assert reader.wait(20) == 2
+    reason = f"images://{folder}: none of its 1 pictures can be read"
+    assert ended.ends["gate"]["reason"] == reason
+    assert f"source gate: {reason}" in ended.summary["alarms"]
+    assert ended.frames["yard"] == FRAMES
+    assert f"gate: ERROR {reason}" in (tmp_path / "host.log").read_text()
+
+
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

@@ -12,7 +12,9 @@ from pipeline.curve import HubKeys, ReaderKeys, make_keys
 from pipeline.errors import ConfigError, StageError
 from pipeline.messages import (
     Assignment,
+    Counters,
     Credit,
+    EndConfirmed,
     Frames,
     Hello,
     Join,
@@ -227,7 +229,7 @@ class Reading:
     def __init__(self, hub, door, keys):
         self.hub, self.heard, self.raised, self.num_bytes = hub, [], [], []
         self.task = {"source": {"uri": "remote://"}, "input_size": [8, 8], "resize": "stretch"}
-        self.refusal = None
+        self.refusal, self.confirms = None, False
         spec = RemoteReaderSpec(
             name="gate",
             identity="reader/gate",
@@ -249,6 +251,7 @@ class Reading:
             run_remote_reader(spec, self.context, self.stopping)
         except (StageError, ConfigError) as error:
             self.raised.append(str(error))
+            self.failure = error
 
     def until(self, kind):
         """Answer as a hub does until such a message has come."""
@@ -266,6 +269,8 @@ class Reading:
             return self.refusal or Assignment(self.task, 5.0)
         if isinstance(message, Ping):
             return Pong(message.sent_ns, time.monotonic_ns() + AHEAD_NS)
+        if isinstance(message, SourceEnded):
+            return EndConfirmed() if self.confirms else None
         return Credit(8) if isinstance(message, Hello) else None
 
 
@@ -302,6 +307,28 @@ def test_who_cannot_take_its_task_says_goodbye(reading):
     assert ["expected settings that this version knows" in words for words in reading.raised] == [
         True
     ]
+
+
+def test_the_hub_hears_that_a_source_cannot_be_read_here(reading):
+    reading.confirms = True
+    counters = Counters(7, {"max_age": 2})
+    reading.task |= {"resize": "pad", "counters": [7, {"max_age": 2}, 0, 0]}
+    ended = reading.until(SourceEnded)
+    assert (ended.source, ended.ok, ended.counters) == ("gate", False, counters)
+    assert "expected settings that this version knows, got Invalid enum value 'pad'" in ended.reason
+    reading.until(Leave)
+    reading.thread.join(timeout=20)
+    assert reading.raised == [ended.reason]
+    kinds = [type(message) for message in reading.heard]
+    assert kinds.index(Hello) < kinds.index(SourceEnded) < kinds.index(Leave)
+
+
+def test_a_hub_that_has_not_heard_of_the_end_is_told_again(reading):
+    reading.task |= {"resize": "pad"}
+    reading.until(Leave)
+    reading.thread.join(timeout=20)
+    assert isinstance(reading.failure, StageError)  # which has another process started
+    assert reading.raised[0].endswith(f"hub {reading.address} has not confirmed this end")
 
 
 def test_why_a_hub_refuses_is_told_in_one_line_that_steers_no_terminal(reading):
