@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from dart_stream import __version__
 from dart_stream.errors import DartStreamError
+from pipeline.cli.complaint import complain
 from pipeline.errors import PipelineError, UserError
+from pipeline.one_line import visible
 
 COMMANDS: Final = (
     *("run", "demo", "top", "control", "replay", "report", "verify", "chaos"),
@@ -22,11 +24,16 @@ COMMANDS: Final = (
 EXIT_FAILED, EXIT_USER, EXIT_INTERRUPTED = 1, 2, 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """Quotes what it does not understand, and steers no terminal with it."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(
-        prog="dart-stream", description="Video analytics whose networks stop early."
-    )
+    parser = _Parser(prog="dart-stream", description="Video analytics whose networks stop early.")
     parser.add_argument("--version", action="version", version=f"dart-stream {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in COMMANDS:
@@ -77,8 +84,7 @@ def _open_standard_streams() -> None:
 
 
 def _complain(error: Exception, status: int) -> int:
-    line = " ".join(str(error).split())
-    print(f"dart-stream: {line}", file=sys.stderr)  # noqa: T201  # the place for it
+    complain(str(error))
     return status
 
 

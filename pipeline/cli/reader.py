@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.config_file import load_config
 from pipeline.curve import ReaderKeys
 from pipeline.errors import ConfigError
+from pipeline.log_format import VisibleFormatter
 from pipeline.readers import check_source
 from pipeline.remote_address import check_address, is_remote
 from pipeline.supervisor.reader_host import ReaderHost
@@ -38,7 +39,9 @@ def execute(args: argparse.Namespace) -> int:
     check_address(args.hub, where="--hub", has_keys=args.keys is not None)
     if args.keys is not None:
         ReaderKeys.load(args.keys)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(VisibleFormatter("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.INFO)
     host = ReaderHost(args.hub, args.keys, uris, cores=os.cpu_count() or 1)
     with host.interrupts():
         return host.run()

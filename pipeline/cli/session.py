@@ -12,6 +12,7 @@ from typing import TextIO
 
 from rich.console import Console
 
+from pipeline.cli.complaint import complain
 from pipeline.config import MonitorConfig
 from pipeline.snapshot import Snapshot
 from pipeline.supervisor import Origin, Outcome, RunPlan, Supervisor
@@ -161,8 +162,7 @@ def _report(outcome: Outcome, out: Path, *, quiet: bool) -> None:
         except OSError:
             _silence(sys.stdout)
     if outcome.error is not None:
-        line = " ".join(outcome.error.split())
-        print(f"dart-stream: {line}", file=sys.stderr)  # noqa: T201  # the place for it
+        complain(outcome.error)
 
 
 def _print_summary(outcome: Outcome, out: Path) -> None:

@@ -18,6 +18,7 @@ from rich.progress import (
 )
 
 from dart_stream.training import EpochRecord, StepProgress, TrainingEvent
+from pipeline.one_line import visible
 
 LINE_EVERY_S = 60.0  # within an epoch, where there is no bar
 
@@ -66,8 +67,7 @@ class TrainProgress:
     def line(self, text: str) -> None:
         """Print a line above the bar; what a file's name might do to the terminal is spelt out."""
         console = self._bar.console if self._bar is not None else self._console
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-        console.print(shown, markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
     def decoded(self, done: int, total: int) -> None:
         """Show how many pictures are in memory."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from pipeline.one_line import visible
 from pipeline.redact import redact
 from pipeline.supervisor.log_file import LogFile
 
@@ -18,7 +19,8 @@ _KEPT_LINES = 200
 class RunLog:
     """Writes to the run's folder, to standard error unless a screen is drawn, and keeps a tail.
 
-    A full disk or a reader of standard error that has left costs lines, not the run.
+    A full disk or a reader of standard error that has left costs lines, not the run. What a line
+    quotes, a file's name or a camera's answer, steers no terminal.
 
     Args:
         path: Where it is written; None keeps the tail only.
@@ -48,7 +50,7 @@ class RunLog:
     def add(self, stage: str, level: str, text: str) -> None:
         """Write one line."""
         now = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-        line = f"{now} {level:<7} {stage}: {redact(text)}"
+        line = f"{now} {level:<7} {stage}: {visible(redact(text))}"
         self.tail.append(line)
         self._write(line)
         if self._echo:
