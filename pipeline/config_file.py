@@ -18,7 +18,7 @@ from dart_stream.yaml_words import MAX_BYTES, read_words
 from pipeline.config import PipelineConfig, SourceConfig
 from pipeline.errors import ConfigError
 from pipeline.redact import redact
-from pipeline.schema_check import refuse_infinity, refuse_unknown_keys
+from pipeline.schema_check import refuse_odd_values, refuse_unknown_keys, require_unicode
 
 ENV_PREFIX = "DART_"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -74,8 +74,8 @@ def check_config(plain: dict[str, Any]) -> PipelineConfig:
     Raises:
         ConfigError: As for `load_config`.
     """
+    refuse_odd_values(plain)
     refuse_unknown_keys(plain, PipelineConfig)
-    refuse_infinity(plain)
     sources = plain.get("sources")
     if not isinstance(sources, dict) or not sources:
         raise ConfigError("sources: expected at least one, got none; give --source URI or a file")
@@ -103,8 +103,8 @@ def read_source(
     own = copy.deepcopy(body)
     filled = _fill_secrets(own, environment, f"sources.{name}") if fill else own
     plain = {"sources": {name: filled}}
+    refuse_odd_values(plain)
     refuse_unknown_keys(plain, PipelineConfig)
-    refuse_infinity(plain)
     return _check_source(name, plain["sources"][name])
 
 
@@ -177,6 +177,7 @@ def _environment_overrides(environment: Mapping[str, str]) -> Iterable[tuple[str
 
 
 def _set(plain: dict[str, Any], key: str, text: str) -> None:
+    require_unicode(text, where=key)
     try:
         value = read_words(text)
     except yaml.YAMLError as error:

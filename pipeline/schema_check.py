@@ -1,4 +1,4 @@
-"""Refuses unknown configuration keys by name, with the nearest known key.
+"""Refuses unknown configuration keys by name, with the nearest known key, and odd values.
 
 msgspec refuses them too, but its error names neither the key of a map nor a likely meaning.
 """
@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import inspect
 
 from pipeline.errors import ConfigError
+from pipeline.redact import redact
 
 
 def refuse_unknown_keys(plain: Any, kind: type) -> None:
@@ -21,20 +22,42 @@ def refuse_unknown_keys(plain: Any, kind: type) -> None:
     _walk(plain, inspect.type_info(kind), "")
 
 
-def refuse_infinity(plain: Any, path: str = "") -> None:
-    """Times, rates and sizes are finite.
+def refuse_odd_values(plain: Any, path: str = "") -> None:
+    """Times, rates and sizes are finite, and texts are Unicode.
 
     Raises:
-        ConfigError: At the first number that is infinite or not a number.
+        ConfigError: At the first value that is infinite or not a number, or a text that no message
+            and no file of a run can hold.
     """
     if isinstance(plain, dict):
         for key, value in plain.items():
-            refuse_infinity(value, _join(path, key))
+            refuse_odd_values(key, path)
+            refuse_odd_values(value, _join(path, key))
     elif isinstance(plain, list):
         for number, value in enumerate(plain):
-            refuse_infinity(value, f"{path}[{number}]")
+            refuse_odd_values(value, f"{path}[{number}]")
     elif isinstance(plain, float) and not math.isfinite(plain):
         raise ConfigError(f"{path}: expected a finite number, got {plain}")
+    elif isinstance(plain, str):
+        require_unicode(plain, where=path or "configuration")
+
+
+def require_unicode(text: str, *, where: str) -> None:
+    """Refuse the name of a file that is not UTF-8: Python hands its bytes on as half characters.
+
+    Args:
+        text: As the command line, the environment or a file gave it.
+        where: The key or flag that it came from.
+
+    Raises:
+        ConfigError: It is no text.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"{where}: expected UTF-8, got {redact(text)!r}; rename the file or folder"
+        ) from error
 
 
 def _walk(plain: Any, kind: inspect.Type, path: str) -> None:

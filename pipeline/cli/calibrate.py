@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pipeline.cli.measuring import add_machine_flags
 from pipeline.clips import cache_folder
 from pipeline.errors import ConfigError
+from pipeline.schema_check import require_unicode
 
 if TYPE_CHECKING:
     from dart_stream.exit_table import ExitTable
@@ -64,6 +65,8 @@ def execute(args: argparse.Namespace) -> int:
 
     objective = _objective(args)
     _check_out(args.out)
+    if args.source is not None:
+        require_unicode(args.source, where="--source")
     with TrainProgress(quiet=args.quiet) as progress:
         subject = Subject.load(args.model, args.device, args.precision, threads=1)
         table, halves = _recorded(args, subject, progress)

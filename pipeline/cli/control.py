@@ -27,6 +27,7 @@ from pipeline.commands import (
 from pipeline.errors import CommandError, ConfigError
 from pipeline.messages import Count, FrameNumber
 from pipeline.running import find_running
+from pipeline.schema_check import refuse_odd_values
 from pipeline.transport import ControlClient, new_context
 
 HELP = "steer a pipeline that runs"
@@ -131,7 +132,7 @@ def parse(words: list[str]) -> tuple[str | None, AnyCommand]:
     """Whom to ask, and what.
 
     Raises:
-        ConfigError: no such action, or it takes other arguments.
+        ConfigError: no such action, it takes other arguments, or one is no text.
     """
     address, rest = (None, words) if words[0] in _FIRST_WORDS else (words[0], words[1:])
     name = next((name for name in ACTIONS if rest[: len(name.split())] == name.split()), None)
@@ -143,7 +144,9 @@ def parse(words: list[str]) -> tuple[str | None, AnyCommand]:
             f"control {name}: expected {action.arguments or 'nothing more'}, "
             f"got {' '.join(arguments) or 'nothing'}"
         )
-    return address, action.make(arguments)
+    command = action.make(arguments)
+    refuse_odd_values(msgspec.structs.asdict(command), f"control {name}")
+    return address, command
 
 
 def _takes(action: Action, count: int) -> bool:

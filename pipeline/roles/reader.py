@@ -22,6 +22,7 @@ from pipeline.messages import (
     SourceEnded,
     Stop,
 )
+from pipeline.one_line import visible
 from pipeline.readers import Backoff, Frame, KeptOpen, LinkTrack, ResumePoint, open_reader
 from pipeline.readers.pacing import paced
 from pipeline.roles.cutting import Cut, Cutter
@@ -60,7 +61,7 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
         try:
             ReaderLoop(spec, link, stopping).run()
         except UserError as error:
-            link.send(Fatal(str(error)))
+            link.send(Fatal(visible(str(error))))
     finally:
         link.close(hub_listens=not stopping.is_set())
 
@@ -222,7 +223,7 @@ class ReaderLoop:
         if time.monotonic() < self._status_due_s:
             return
         self._status_due_s = time.monotonic() + _STATUS_INTERVAL_S
-        is_live = self._reader.live
+        is_live, trouble = self._reader.live, self._track.trouble
         self._link.send(
             ReaderStatus(
                 self._spec.name,
@@ -230,13 +231,14 @@ class ReaderLoop:
                 self._track.state if is_live else "running",
                 self._buffer.num_waiting,
                 link=self._track.account,
-                trouble=self._track.trouble,
+                trouble=None if trouble is None else visible(trouble),
                 stuck_s=self._kept_open.stuck_s() if is_live else 0.0,
             )
         )
 
     def _end(self) -> None:
-        reason = self._buffer.end or "stopped"
+        # It may name a file whose name is no text, which no message can hold.
+        reason = visible(self._buffer.end or "stopped")
         if reason not in {"complete", "stopped"}:
             log.warning("%s", reason)
         if self._buffer.failure is not None:

@@ -15,7 +15,7 @@ from pipeline.config import CustomRegions, SourceConfig
 from pipeline.curve import ReaderKeys
 from pipeline.errors import ConfigError, SourceError, StageError, UserError
 from pipeline.messages import Assignment, Counters, Hello, Join, SourceEnded, TurnedAway
-from pipeline.one_line import one_line
+from pipeline.one_line import one_line, visible
 from pipeline.readers import Backoff, check_source, open_reader
 from pipeline.remote_address import lookup_trouble
 from pipeline.remote_transport import HubLostError, RemoteLink
@@ -85,7 +85,7 @@ def _give_up(
         StageError: The hub does not confirm it.
     """
     account = _account_before(answer) if link.account is None else link.account
-    link.send(SourceEnded(spec.name, str(error), account, ok=False))
+    link.send(SourceEnded(spec.name, visible(str(error)), account, ok=False))
     if not end_confirmed(link, stopping):
         raise StageError(f"{error}; hub {spec.endpoint} has not confirmed this end") from error
 

@@ -11,6 +11,7 @@ from pipeline.config_file import check_config, read_source
 from pipeline.errors import ConfigError
 from pipeline.recording import TELEMETRY
 from pipeline.redact import redact
+from pipeline.schema_check import require_unicode
 
 RESOLVED = "config.resolved.yaml"
 SUMMARY = "summary.json"
@@ -20,8 +21,10 @@ def prepare_out(out: Path) -> None:
     """Make the output folder.
 
     Raises:
-        ConfigError: It exists and holds something, or cannot be made or written.
+        ConfigError: It exists and holds something, cannot be made or written, or has no name that
+            others could be told.
     """
+    require_unicode(str(out.resolve()), where="--out")
     try:
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):

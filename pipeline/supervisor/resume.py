@@ -11,6 +11,7 @@ from pipeline.errors import ConfigError
 from pipeline.messages import Counters, LinkAccount
 from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
+from pipeline.schema_check import require_unicode
 from pipeline.sinks.base import UNKNOWN_OFFSET, Record
 from pipeline.sinks.jsonl import (
     Progress,
@@ -38,6 +39,7 @@ def load_unfinished(out: Path) -> LoadedConfig:
     Raises:
         ConfigError: There is no run, or it kept a text without its credentials.
     """
+    require_unicode(str(out.resolve()), where="--resume")
     resolved = out / RESOLVED
     if not resolved.is_file():
         raise ConfigError(f"--resume: expected the folder of a run, {out} holds no {RESOLVED}")
