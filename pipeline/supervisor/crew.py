@@ -142,8 +142,9 @@ class Crew:
             elif self._is_mute(identity, child, now_s):
                 log.warning("%s: no hello in time; killed", child.stage)
                 self.kill(identity)
-        if self._hub.fatal and self._hub.source_faults.isdisjoint(self._hub.fatal):
-            self.given_up = self.given_up or self._hub.fatal[0]
+        faults = [text for text in self._hub.fatal if text not in self._hub.source_faults]
+        if faults:
+            self.given_up = self.given_up or faults[0]
 
     def read_logs(self, ready: AbstractSet[int]) -> None:
         """Take what the children behind these descriptors have said."""

@@ -16,6 +16,7 @@ from pipeline.running import RunAdvert, folder_prefix, list_running
 from pipeline.snapshot import MAX_CLASS_NAMES, Ledger
 from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.adaptation_snap import adaptation_off
+from pipeline.supervisor.crew import Crew
 from pipeline.supervisor.plan import Adaptation
 from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
@@ -45,6 +46,23 @@ def test_time_in_which_a_child_hung_forgives_nothing():
         budget.discount(120)
         delays.append(budget.spend(130 * (death + 1)))
     assert delays == [0.0, 0.1, 0.2, None]
+
+
+@pytest.mark.parametrize(
+    ("fatal", "why"),
+    [
+        ([], None),
+        (["a: no such file"], None),
+        (["a: no such file", "worker/0: no such model"], "worker/0: no such model"),
+        (["worker/0: no such model", "a: no such file"], "worker/0: no such model"),
+    ],
+)
+def test_a_source_that_cannot_be_read_hides_nothing_that_ends_the_run(fatal, why):
+    hub = SimpleNamespace(fatal=fatal, source_faults={"a: no such file"})
+    nothing = SimpleNamespace()
+    crew = Crew(nothing, hub, nothing, nothing, nothing, nothing)
+    crew.reap(0.0)
+    assert crew.given_up == why
 
 
 def test_a_run_folder_is_private_and_gone_after_close(tmp_path):
