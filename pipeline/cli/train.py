@@ -202,7 +202,7 @@ def _teacher(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> 
 
     if args.teacher is None:
         return None
-    return Teacher.load(resolve(args.teacher), dataset.classes, recipe.input_size)
+    return Teacher.load(resolve(args.teacher), dataset.classes, recipe.input_size, recipe.precision)
 
 
 def _trainer(

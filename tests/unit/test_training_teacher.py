@@ -49,6 +49,26 @@ def test_a_teacher_answers_as_at_its_own_full_depth_whatever_the_student_normali
         assert not answered.requires_grad
 
 
+def test_a_teacher_in_bf16_answers_nearly_the_same_also_inside_autocast():
+    images = NORMALISE(pictures(0).images)
+    expected = teacher()(images, NORMALISE)
+    rough = Teacher(network(1), NORMALISE, "wise", "bf16")
+    with torch.autocast("cpu", torch.bfloat16):
+        answered = rough(images, NORMALISE)
+    assert answered.dtype == torch.float32
+    assert torch.allclose(answered, expected, atol=0.05 * float(expected.abs().max()))
+    assert not torch.equal(answered, expected)
+
+
+def test_a_teacher_leaves_the_network_as_it_was():
+    pupil = network(1).train()
+    before = {name: value.clone() for name, value in pupil.state_dict().items()}
+    Teacher(pupil, NORMALISE, "wise", "bf16")
+    assert pupil.training
+    assert all(torch.equal(before[name], value) for name, value in pupil.state_dict().items())
+    assert all(value.requires_grad for value in pupil.parameters())
+
+
 def test_the_last_exit_is_drawn_to_the_teacher():
     recipe = Recipe(teacher_share=1.0, distillation=0.0, label_smoothing=0.0)
     loss = JointLoss(recipe, (0.5, 1.0))
