@@ -6,6 +6,7 @@ from dart_stream.training.finish import FinishedModel, Origin, finish_model
 from dart_stream.training.loop import Trainer
 from dart_stream.training.recipe import Recipe, load_recipe
 from dart_stream.training.teacher import Teacher
+from dart_stream.training.teachers import Teachers
 
 __all__ = [
     "EpochRecord",
@@ -16,6 +17,7 @@ __all__ = [
     "Remark",
     "StepProgress",
     "Teacher",
+    "Teachers",
     "Trainer",
     "TrainingEvent",
     "finish_model",

@@ -30,7 +30,7 @@ from dart_stream.training.moving_average import moving_average
 from dart_stream.training.optimizers import Optimizers
 from dart_stream.training.recipe import Recipe
 from dart_stream.training.schedule import rate_factor
-from dart_stream.training.teacher import Teacher
+from dart_stream.training.teachers import Teaches
 from dart_stream.training.training_log import TrainingLog
 
 CHECKPOINT_EVERY_S = 60.0
@@ -68,7 +68,7 @@ class Trainer:
         directory: Path,
         *,
         class_weights: Sequence[float] | None = None,
-        teacher: Teacher | None = None,
+        teacher: Teaches | None = None,
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)

@@ -13,7 +13,7 @@ from pipeline.clips import cache_folder
 if TYPE_CHECKING:
     from dart_stream.data import Dataset, Pictures
     from dart_stream.models import MultiExitNetwork
-    from dart_stream.training import FinishedModel, LabelledImages, Recipe, Teacher, Trainer
+    from dart_stream.training import FinishedModel, LabelledImages, Recipe, Teachers, Trainer
     from pipeline.cli.train_data import TrainingData
     from pipeline.cli.train_progress import TrainProgress
     from pipeline.cli.train_recipe import ChosenRecipe
@@ -59,7 +59,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--teacher",
         metavar="M",
-        help="model whose answers to the same pictures are learned, too: zoo name or directory",
+        action="append",
+        default=[],
+        help="model whose answers to the same pictures are learned, too: zoo name or directory; "
+        "of several the mean",
     )
     parser.add_argument("--seed", metavar="N", type=int, help="instead of the recipe's")
     parser.add_argument(
@@ -155,7 +158,7 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
         input_size=args.input_size and tuple(args.input_size), seed=args.seed
     )
     network = _network(args, chosen.recipe, dataset)  # what it refuses is refused before decoding
-    teacher = _teacher(args, chosen.recipe, dataset)
+    teacher = _teachers(args, chosen.recipe, dataset)
     splits = load_splits(dataset, chosen.recipe, progress)
     chosen = scaled(chosen, len(splits["train"]), args.epochs)
     data = divide(splits, chosen.recipe, progress.line)
@@ -196,13 +199,13 @@ def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> 
     return network
 
 
-def _teacher(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "Teacher | None":
+def _teachers(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "Teachers | None":
     from dart_stream.model_dir import resolve
-    from dart_stream.training import Teacher
+    from dart_stream.training import Teacher, Teachers
 
-    if args.teacher is None:
-        return None
-    return Teacher.load(resolve(args.teacher), dataset.classes, recipe.input_size, recipe.precision)
+    taught = (dataset.classes, recipe.input_size, recipe.precision)
+    teachers = [Teacher.load(resolve(name), *taught) for name in args.teacher]
+    return Teachers(teachers) if teachers else None
 
 
 def _trainer(
@@ -212,7 +215,7 @@ def _trainer(
     data: "TrainingData",
     progress: "TrainProgress",
     *,
-    teacher: "Teacher | None",
+    teacher: "Teachers | None",
 ) -> "Trainer":
     from dart_stream.training import Trainer
 
@@ -263,8 +266,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--pretrained"]
     if args.start is not None:
         words += ["--start", Path(args.start).name]
-    if args.teacher is not None:
-        words += ["--teacher", Path(args.teacher).name]
+    for teacher in args.teacher:
+        words += ["--teacher", Path(teacher).name]
     if args.seed is not None:
         words += ["--seed", str(args.seed)]
     return shlex.join([*words, "--out", args.out.name])

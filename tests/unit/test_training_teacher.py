@@ -6,7 +6,7 @@ import torch
 from dart_stream.data.augment import Normalisation
 from dart_stream.errors import ModelError
 from dart_stream.models import create_model
-from dart_stream.training import LabelledImages, Recipe, Teacher, Trainer
+from dart_stream.training import LabelledImages, Recipe, Teacher, Teachers, Trainer
 from dart_stream.training.batches import Targets
 from dart_stream.training.losses import JointLoss
 
@@ -67,6 +67,19 @@ def test_a_teacher_leaves_the_network_as_it_was():
     assert pupil.training
     assert all(torch.equal(before[name], value) for name, value in pupil.state_dict().items())
     assert all(value.requires_grad for value in pupil.parameters())
+
+
+def test_several_teachers_say_their_mean_whatever_their_order():
+    images = NORMALISE(pictures(0).images)
+    one, other = teacher(1), teacher(2)
+    said = Teachers([one, other])(images, NORMALISE)
+    expected = (one(images, NORMALISE) + other(images, NORMALISE)) / 2
+    assert torch.allclose(said, expected, atol=1e-6)
+    assert Teachers([one, other]).fingerprint() == Teachers([other, one]).fingerprint()
+    assert Teachers([one, other]).fingerprint() != Teachers([one]).fingerprint()
+    assert Teachers([one]).fingerprint() == one.fingerprint()
+    with pytest.raises(ValueError, match="at least one teacher"):
+        Teachers([])
 
 
 def test_the_last_exit_is_drawn_to_the_teacher():
