@@ -1,7 +1,7 @@
 """Crops of a source, one after another, without the pipeline."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -15,6 +15,7 @@ from pipeline.readers.registry import open_reader
 from pipeline.redact import redact
 from pipeline.regions import build_region_finder
 from pipeline.regions.crop import Cropper
+from pipeline.stages.hub import Session
 
 MAX_CROPS: Final = 20_000
 """Of footage that is looked at: 60 MB of crops of 32x32, more than any choice here needs."""
@@ -51,14 +52,41 @@ def read_crops(
     return np.concatenate(found)[:limit]
 
 
+MAX_FRAMES: Final = 1 << 36
+"""Of a source that goes on for ever: at 60 frames a second some 36 years."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedSession:
+    """One of the times that a run read a source.
+
+    Attributes:
+        name: of the source in the run: a scripted shift draws by it.
+        config: that it was read with.
+        session: its number, and where the run's numbers of its frames begin.
+        end_frame: its frames lie below; None where it has not ended.
+    """
+
+    name: str
+    config: SourceConfig
+    session: Session = field(default_factory=Session)
+    end_frame: int | None = None
+
+    @property
+    def frames(self) -> range:
+        """Numbers that its frames may have in the run."""
+        end = MAX_FRAMES if self.end_frame is None else self.end_frame
+        return range(self.session.first_frame, end)
+
+
 @dataclass(frozen=True, slots=True)
 class FrameAgain:
     """A frame that a run has answered, as its reader cut it.
 
     Attributes:
-        frame: its number.
-        pts_s: its time.
-        first_region: number of its first region among all of the source.
+        frame: its number in the run.
+        pts_s: its time in the run.
+        first_region: number of its first region among all of the session.
         crops: uint8 [regions, height, width, 3], the scripted shift applied.
     """
 
@@ -69,21 +97,21 @@ class FrameAgain:
 
 
 def play_again(
-    name: str, config: SourceConfig, info: ModelInfo, seed: int, frames: frozenset[int]
+    played: PlayedSession, info: ModelInfo, seed: int, frames: frozenset[int]
 ) -> Iterator[FrameAgain]:
     """Read a source from its beginning, and cut the same regions from the same frames as a run did.
 
     Args:
-        name: of the source in the run: a scripted shift draws by it.
-        config: of the source.
+        played: what the run read.
         info: of the model.
         seed: of the run.
-        frames: that the run has answered; others were dropped before they were cut.
+        frames: that the run has answered, by its numbers; others were dropped before they were cut.
 
     Raises:
         ConfigError: the source is live, so it shows something else now.
         SourceError: the source cannot be read.
     """
+    name, config, begin = played.name, played.config, played.session
     reader = open_reader(config)
     if reader.live:
         raise ConfigError(
@@ -95,14 +123,15 @@ def play_again(
     regions, last = 0, max(frames, default=-1)
     try:
         for frame in reader.frames():
-            if frame.index > last:
+            number = begin.first_frame + frame.index
+            if number > last:
                 break
-            if frame.index not in frames:
+            if number not in frames:
                 continue
             crops = cropper.crops(frame, finder.find(frame))
             if shift is not None:
                 crops = shift.apply(crops, regions, CropKey(seed, name, frame.index))
-            yield FrameAgain(frame.index, frame.pts_s, regions, crops)
+            yield FrameAgain(number, begin.first_pts_s + frame.pts_s, regions, crops)
             regions += len(crops)
     finally:
         reader.close()

@@ -17,7 +17,7 @@ Exit status: 0 if all answers are the same, 1 if not, 2 if the run cannot be rea
 import argparse
 import json
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,10 +39,12 @@ from pipeline.footage import play_again
 from pipeline.readers import open_reader
 from pipeline.readers.images import ImagesReader
 from pipeline.recording import RecordedRun
+from pipeline.recording.source_names import source_names
 from pipeline.run_figures import read_figures
 from pipeline.sinks.jsonl import read_records
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
+from pipeline.supervisor.run_sessions import RunSessions, read_sessions
 
 MIN_EXIT_SHARE = 0.02
 """An exit that fewer regions take is there for nothing."""
@@ -57,8 +59,6 @@ class Batch:
 
     policy_version: int
     keys: list[Key]
-    full: frozenset[str]
-    """Sources that always run to full depth, whatever the policy says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Run:
     """What a run left behind."""
 
     config: PipelineConfig
+    sessions: RunSessions
     summary: dict[str, Any]
     policies: dict[int, dict[str, Any]]
     batches: list[Batch]
@@ -131,14 +132,31 @@ def load_run(folder: Path) -> Run:
         summary = read_figures(folder / SUMMARY) or {}
     except ValueError as error:
         raise ConfigError(str(error)) from error
+    sessions = read_sessions(folder, config.sources)
+    results, ends = _read_results(folder / written.file)
     recorded = RecordedRun(folder)
     policies, batches = _read_recording(recorded, list(config.sources))
-    results = {
-        (record["source"], record["frame"], record["region"]): record
-        for record in read_records(folder / written.file, 0)
-        if "event" not in record
-    }
-    return Run(config, summary, policies, batches, results, recorded.complaints)
+    return Run(
+        config,
+        sessions.closed_by(ends),
+        summary,
+        policies,
+        batches,
+        results,
+        recorded.complaints,
+    )
+
+
+def _read_results(path: Path) -> tuple[dict[Key, dict[str, Any]], dict[tuple[str, int], int]]:
+    """Answers, and the number that each session's end has taken."""
+    results: dict[Key, dict[str, Any]] = {}
+    ends: dict[tuple[str, int], int] = {}
+    for record in read_records(path, 0):
+        if "event" not in record:
+            results[record["source"], record["frame"], record["region"]] = record
+        elif record.get("end_frame") is not None:
+            ends[record["source"], record.get("session", 1)] = record["end_frame"]
+    return results, ends
 
 
 def _require(folder: Path, name: str) -> None:
@@ -149,24 +167,26 @@ def _require(folder: Path, name: str) -> None:
 def _read_recording(
     recorded: RecordedRun, sources: list[str]
 ) -> tuple[dict[int, dict[str, Any]], list[Batch]]:
-    """Policies by version, and batches in the order in which they were answered."""
+    """Policies by version, and batches in the order in which they were answered.
+
+    Args:
+        recorded: the recording, which says itself what its numbers of sources mean.
+        sources: names by number where it does not.
+    """
     policies: dict[int, dict[str, Any]] = {}
-    full: dict[int, frozenset[str]] = {}
     batches: list[Batch] = []
     for note in recorded.records():
-        version = note.get("version", note.get("policy_version"))
+        sources = source_names(note) or sources
         if note["kind"] == "policy":
-            policies[version] = note["body"]
-            rows = note.get("rows", {}).items()
-            full[version] = frozenset(name for name, body in rows if body["kind"] == "full")
+            policies[note["version"]] = note["body"]
         elif note["kind"] == "batch":
             if any(source >= len(sources) for source, *_ in note["regions"]):
                 raise ConfigError(
-                    f"recording: expected batches of {len(sources)} sources as in {RESOLVED}, got "
+                    f"recording: expected batches of the {len(sources)} sources that it names, got "
                     f"source {max(source for source, *_ in note['regions'])}"
                 )
             keys = [(sources[source], frame, region) for source, frame, region in note["regions"]]
-            batches.append(Batch(version, keys, full.get(version, frozenset())))
+            batches.append(Batch(note["policy_version"], keys))
     return policies, batches
 
 
@@ -179,12 +199,11 @@ class Pictures:
     def __init__(
         self, name: str, run: Run, info: ModelInfo, wanted: Counter[tuple[int, int]]
     ) -> None:
-        config = run.config.sources[name]
         self._name = name
         self._wanted = wanted
         self._frames = frozenset(frame for frame, _ in wanted)
         self._crops: dict[tuple[int, int], NDArray[np.uint8]] = {}
-        self._stream = self._read(config, run.config.seed, info)
+        self._stream = self._read(run, info)
 
     def take(self, frame: int, region: int) -> NDArray[np.uint8]:
         """The crop of a region; reads on until it comes.
@@ -194,19 +213,26 @@ class Pictures:
         """
         while (frame, region) not in self._crops:
             if next(self._stream, None) is None:
-                raise ConfigError(f"source {self._name}: frame {frame} is not in it any more")
+                raise ConfigError(
+                    f"source {self._name}: frame {frame} is not in it any more, or no session that "
+                    "is still known has it"
+                )
         crop = self._crops[frame, region]
         self._wanted[frame, region] -= 1
         if not self._wanted[frame, region]:
             del self._crops[frame, region]
         return crop
 
-    def _read(self, config: SourceConfig, seed: int, info: ModelInfo) -> Iterator[int]:
-        for again in play_again(self._name, config, info, seed, self._frames):
-            for number, crop in enumerate(again.crops):
-                if self._wanted[again.frame, number]:
-                    self._crops[again.frame, number] = crop
-            yield again.frame
+    def _read(self, run: Run, info: ModelInfo) -> Iterator[int]:
+        for session in run.sessions.of(self._name):
+            frames = frozenset(frame for frame in self._frames if frame in session.frames)
+            if not frames:
+                continue
+            for again in play_again(session, info, run.config.seed, frames):
+                for number, crop in enumerate(again.crops):
+                    if self._wanted[again.frame, number]:
+                        self._crops[again.frame, number] = crop
+                yield again.frame
 
 
 class Offline:
@@ -223,6 +249,7 @@ class Offline:
         )
         tables = self.info.difficulty
         self._tables = None if tables is None else DifficultyTables.from_dict(tables)
+        self._sessions = run.sessions
         self._policies = {version: self._policy(body) for version, body in run.policies.items()}
 
     def answers(self, batch: Batch, crops: NDArray[np.uint8]) -> list[Answer]:
@@ -243,11 +270,18 @@ class Offline:
         columns = (decisions.label_id, decisions.confidence, decisions.exit, difficulty, label)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         answers = [Answer(*row) for row in rows]
-        for (source, *_), answer, sure in zip(batch.keys, answers, full.max(axis=1), strict=True):
-            if source in batch.full:
+        for (source, frame, _), answer, sure in zip(
+            batch.keys, answers, full.max(axis=1), strict=True
+        ):
+            if self._is_full(source, frame):
                 answer.label_id, answer.confidence = answer.full_label_id, float(sure)
                 answer.exit = self.info.num_exits - 1
         return answers
+
+    def _is_full(self, source: str, frame: int) -> bool:
+        """It always runs to full depth, whatever the policy says."""
+        session = self._sessions.find(source, frame)
+        return session is not None and session.config.always_full
 
     def _policy(self, body: dict[str, Any]) -> Policy:
         return policy_from_dict(
@@ -257,7 +291,7 @@ class Offline:
 
 def recompute(run: Run, offline: Offline) -> dict[Key, Answer]:
     """Answer every batch of a run again."""
-    wanted: dict[str, Counter[tuple[int, int]]] = {name: Counter() for name in run.config.sources}
+    wanted: defaultdict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
     for batch in run.batches:
         for source, frame, region in batch.keys:
             wanted[source][frame, region] += 1
@@ -285,25 +319,38 @@ def labels_of(config: SourceConfig, classes: list[str]) -> list[int] | None:
 def accuracy(run: Run, info: ModelInfo, answers: dict[Key, Answer]) -> dict[str, Any]:
     """Accuracy of each labelled source: of the run, and of the full network on the same batches."""
     report: dict[str, Any] = {}
-    for name, config in run.config.sources.items():
-        truth = labels_of(config, info.classes)
-        if truth is None:
-            continue
+    for name in run.sessions.names:
+        truth: dict[int, int] = {}
+        """Class by number of the frame."""
         keys = [key for key in run.results if key[0] == name and key in answers]
-        right = full = disagreeing = 0
-        for key in keys:
-            label = truth[key[1] % len(truth)]
-            right += run.results[key]["label_id"] == label
-            full += answers[key].full_label_id == label
-            disagreeing += answers[key].full_label_id != run.results[key]["label_id"]
-        n = max(1, len(keys))
-        report[name] = {
-            "n": len(keys),
-            "accuracy": right / n,
-            "full_accuracy": full / n,
-            "disagreement": disagreeing / n,
-        }
+        for session in run.sessions.of(name):
+            labels = labels_of(session.config, info.classes)
+            if labels is None:
+                break
+            first = session.session.first_frame
+            mine = [frame for _, frame, _ in keys if frame in session.frames]
+            truth |= {frame: labels[(frame - first) % len(labels)] for frame in mine}
+        else:
+            report[name] = _accuracy(run, truth, [key for key in keys if key[1] in truth], answers)
     return report
+
+
+def _accuracy(
+    run: Run, truth: dict[int, int], keys: list[Key], answers: dict[Key, Answer]
+) -> dict[str, Any]:
+    right = full = disagreeing = 0
+    for key in keys:
+        label = truth[key[1]]
+        right += run.results[key]["label_id"] == label
+        full += answers[key].full_label_id == label
+        disagreeing += answers[key].full_label_id != run.results[key]["label_id"]
+    n = max(1, len(keys))
+    return {
+        "n": len(keys),
+        "accuracy": right / n,
+        "full_accuracy": full / n,
+        "disagreement": disagreeing / n,
+    }
 
 
 def check(folder: Path) -> dict[str, Any]:

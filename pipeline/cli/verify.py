@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Play, compare, print, write; 0 if the promise was kept, 1 if not.
+    """Play, compare, print, write; 0 if the promise was kept, 1 if not, 2 if only a part is known.
 
     Raises:
         ConfigError: the run, its model or its footage cannot be used.
@@ -57,8 +57,20 @@ def execute(args: argparse.Namespace) -> int:
     _write(args.run / VERIFIED, found)
     print_verification(found)
     for words in found.complaints:
-        print(f"dart-stream: {one_line(words)}; left out", file=sys.stderr)  # noqa: T201  # the place for it
-    return 0 if found.kept else 1
+        _tell(f"{words}; left out")
+    if found.left_out:
+        _tell(_in_part(found))
+    return {True: 0, False: 1, None: 2}[found.kept]
+
+
+def _in_part(found: "Verification") -> str:
+    n, first = found.unchecked, found.left_out[0]
+    more = f"; {len(found.left_out) - 1} more reasons above" if len(found.left_out) > 1 else ""
+    return f"{n:,} of {found.regions + n:,} answers could not be checked: {first.why}{more}"
+
+
+def _tell(words: str) -> None:
+    print(f"dart-stream: {one_line(words)}", file=sys.stderr)  # noqa: T201  # the place for it
 
 
 def _verified(args: argparse.Namespace) -> "Verification":

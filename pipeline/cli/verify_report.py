@@ -8,11 +8,13 @@ from rich.text import Text
 
 from pipeline.cli.models_show import new_table
 from pipeline.ui.figures import MISSING
-from pipeline.verify.document import Estimate, PhaseRow, Snapshots, Verification, Windows
+from pipeline.verify.document import LeftOut, PhaseRow, Snapshots, Verification, Windows
 
 _MAX_PHASES: Final = 30
 """Rows that a terminal shows; the file has all."""
 _MAX_LIMITS: Final = 8
+"""Likewise."""
+_MAX_LEFT_OUT: Final = 8
 """Likewise."""
 
 
@@ -44,7 +46,7 @@ def _phases(found: Verification) -> Table:
     table.columns[1].overflow = "fold"
     for row in found.phases[:_MAX_PHASES]:
         table.add_row(
-            row.source,
+            row.source if row.session == 1 else f"{row.source}, session {row.session}",
             row.name or "all",
             f"{row.begin:,}",
             f"{row.n:,}",
@@ -90,7 +92,7 @@ def _points(found: Verification) -> list[tuple[str, str]]:
                 f"{again.max_difference:.1e}, rounding {found.rounding:.0e})"
             ),
         ),
-        ("audits said at end", _estimate(found.estimate)),
+        ("audits said at end", _estimate(found)),
         ("audits said meanwhile", _snapshots(found.snapshots)),
     ]
 
@@ -109,13 +111,22 @@ def _limit(found: Verification) -> str:
 
 
 def _not_judged(found: Verification) -> list[tuple[str, str]]:
-    """Answers that the promise is not about."""
+    """Answers that could not be checked, and those that the promise is not about."""
     rows = []
     if found.by_hand:
         rows.append(f"{found.by_hand:,} answers of a policy that was frozen or rolled back by hand")
     if found.late:
         rows.append(f"{found.late:,} answers that a deadline cut short")
+    rows += [_left_out(each) for each in found.left_out[:_MAX_LEFT_OUT]]
+    more = len(found.left_out) - _MAX_LEFT_OUT
+    if more > 0:
+        rows.append(f"and {more:,} more in verify.json")
     return [("" if number else "left out", words) for number, words in enumerate(rows)]
+
+
+def _left_out(found: LeftOut) -> str:
+    session = "" if found.session is None else f", session {found.session}"
+    return f"{found.n:,} answers of {found.source}{session}, not checked: {found.why}"
 
 
 def _windows(windows: Windows, which: str) -> str:
@@ -123,12 +134,19 @@ def _windows(windows: Windows, which: str) -> str:
     return f"{windows.above_epsilon} of {windows.n} {which} above the limit, worst {worst}"
 
 
-def _estimate(said: Estimate | None) -> str:
+def _not_whole(found: Verification) -> str:
+    if found.unchecked:
+        return "not all regions since are recorded and checked"
+    return "the recording does not hold all regions since"
+
+
+def _estimate(found: Verification) -> str:
+    said = found.estimate
     if said is None:
         return "not measured: everything ran to full depth, or nothing adapted"
     words = f"{said.estimate:.2%}, at most {said.upper:.2%}"
     if not said.placed:
-        return f"{words}; the recording does not hold all regions since, nothing to compare"
+        return f"{words}; {_not_whole(found)}, nothing to compare"
     if said.truth is None or said.at_least is None:
         return f"{words}; no early answer since, nothing to compare"
     covers = "covers" if said.covered else "DOES NOT COVER"
@@ -141,7 +159,7 @@ def _estimate(said: Estimate | None) -> str:
 def _snapshots(said: Snapshots | None) -> str:
     more = ""
     if said is not None and said.unplaced:
-        more = f"; {said.unplaced:,} more speak of regions that the recording does not hold"
+        more = f"; {said.unplaced:,} more speak of regions that are not recorded or not checked"
     if said is None or said.worst is None:
         return f"not measured: no snapshot with 100 early answers and a bound{more}"
     words = f"the bound covers the rate in {said.covered:,} of {said.n:,} snapshots"
@@ -153,9 +171,16 @@ def _verdict(found: Verification) -> Text:
     notes = [] if found.promised else ["the run did not adapt, so nothing was promised"]
     if found.by_hand or len(found.limits) > 1:
         notes.append("steered by hand")
+    if found.unchecked:
+        notes.append(
+            f"{found.unchecked:,} of {found.regions + found.unchecked:,} answers could not be "
+            "checked"
+        )
     promise = f" ({'; '.join(notes)})" if notes else ""
-    if found.kept and not found.judged:
+    if found.kept is False:
+        return Text(f"NOT KEPT{promise}: " + "; ".join(found.broken), "bold red")
+    if not found.judged:
         return Text(f"NOT MEASURED{promise}: the promise is about none of the answers", "bold")
-    if found.kept:
-        return Text(f"KEPT{promise}", "bold green")
-    return Text(f"NOT KEPT{promise}: " + "; ".join(found.broken), "bold red")
+    if found.kept is None:
+        return Text(f"KEPT IN PART{promise}: what was checked keeps it", "bold yellow")
+    return Text(f"KEPT{promise}", "bold green")

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any, Final
 
 from dart_stream.errors import DataError
+from pipeline.recording.source_names import source_names
 from pipeline.stages.hub import Adapter
 
 _LEARNED: Final = frozenset({"seen", "reset", "retune"})
@@ -77,8 +78,8 @@ def _told(
     note: dict[str, Any], adapter: Adapter | None, known: list[str] | None
 ) -> list[str] | None:
     """The names of the sources by number, after a record that may say them."""
-    names = note.get({"segment": "sources", "sources": "names"}.get(note["kind"], ""))
-    if not isinstance(names, list):
+    names = source_names(note)
+    if names is None:
         return known
     if adapter is not None:
         adapter.know(names)

@@ -1,7 +1,8 @@
 """What a run said of its own disagreement while it ran, and which answers it said it of."""
 
+import dataclasses
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
@@ -11,9 +12,13 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pipeline.messages import Count
+from pipeline.recording.source_names import source_names
 from pipeline.verify.run_files import Answers, Ints, key_of
 
 FULL: Final = "full"
+_UNCHECKED: Final = -2
+_NOWHERE: Final = 1 << 16
+"""Number of a source that no answer is of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,8 @@ class Claims:
 
     Attributes:
         rows: of the answers in the order in which adaptation learned from them; -1 for one that
-            the results lack. Sources that always run to full depth are not among them.
+            the results lack, -2 for one that was not checked. Sources that always run to full depth
+            are not among them.
         claims: in order; snapshots at full depth claim nothing.
         unplaced: further claims, of answers that the recording does not hold.
         whole_since: from this one of `rows` on, nothing is missing.
@@ -69,17 +75,29 @@ class Claims:
         begin = len(self.rows) - window
         return None if begin < self.whole_since else slice(begin, len(self.rows))
 
+    def only(self, checked: NDArray[np.bool_]) -> "Claims":
+        """The same claims beside some of the answers."""
+        place = np.where(checked, np.cumsum(checked) - 1, _UNCHECKED)
+        rows = np.where(self.rows >= 0, place[self.rows], self.rows)
+        early, by_hand = self.early[checked], self.by_hand[checked]
+        return dataclasses.replace(self, rows=rows, early=early, by_hand=by_hand)
+
+    @property
+    def is_unchecked(self) -> NDArray[np.bool_]:
+        """For each of `rows`, whether its answer was not checked."""
+        return self.rows == _UNCHECKED
+
 
 def no_claims(answers: Answers) -> Claims:
     """Of a run without a recording."""
-    return read_claims((), answers, [], frozenset())
+    return read_claims((), answers, [], {})
 
 
 def read_claims(
     telemetry: Iterable[dict[str, Any]],
     answers: Answers,
     sources: Sequence[str],
-    always_full: frozenset[str],
+    always_full: Mapping[str, Sequence[range]],
     complaints: Sequence[str] = (),
 ) -> Claims:
     """Read the claims out of a recording.
@@ -87,8 +105,10 @@ def read_claims(
     Args:
         telemetry: its records.
         answers: of the run.
-        sources: names, in the order of the configuration.
-        always_full: those that adaptation does not see.
+        sources: names by the number that answers have, in the order of the configuration as far
+            as this has them.
+        always_full: by name, the frames that adaptation does not see; what policies say of a name
+            counts where this says nothing.
         complaints: grow while records are taken, where some cannot be read.
     """
     reading = _Reading(sources, always_full)
@@ -119,9 +139,15 @@ class _Snapshot(msgspec.Struct, frozen=True):
 class _Reading:
     """Follows a recording as the adapter went: what it learned from, who decided, what was said."""
 
-    def __init__(self, sources: Sequence[str], always_full: frozenset[str]) -> None:
+    def __init__(self, sources: Sequence[str], always_full: Mapping[str, Sequence[range]]) -> None:
         self._numbers = {name: number for number, name in enumerate(sources)}
-        self._unseen = frozenset(self._numbers[name] for name in always_full)
+        self._unseen = {
+            self._numbers[name]: stretches
+            for name, stretches in always_full.items()
+            if name in self._numbers
+        }
+        self._recorded = list(range(len(sources)))
+        """Numbers of sources by the number that the recording has by now."""
         self._learned, self._steered = array("q"), array("q")
         self._claims: list[Claim] = []
         self._unplaced = self._whole_since = 0
@@ -136,6 +162,9 @@ class _Reading:
 
     def take(self, note: dict[str, Any]) -> None:
         """Take the next record."""
+        names = source_names(note)
+        if names is not None:
+            self._recorded = [self._numbers.get(name, _NOWHERE) for name in names]
         match note["kind"]:
             case "batch":
                 self._take_batch(note["policy_version"], note["regions"])
@@ -180,7 +209,7 @@ class _Reading:
         if not self._is_held and version == self._in_force:
             self._chosen_by_hand.discard(version)  # it was let go on and kept this one
         by_hand = version in self._chosen_by_hand
-        keys = [key_of(*region) for region in regions if region[0] not in self._unseen]
+        keys = self._keys_of_seen(regions)
         if by_hand:
             self._steered.extend(keys)
         if self._is_held and version != self._in_force:
@@ -188,6 +217,15 @@ class _Reading:
         self._learned.extend(keys)
         if self._counted is not None and not self._is_held:
             self._counted += len(keys)
+
+    def _keys_of_seen(self, regions: list[list[int]]) -> list[int]:
+        keys = []
+        for recorded, frame, region in regions:
+            known = recorded < len(self._recorded)
+            source = self._recorded[recorded] if known else _NOWHERE
+            if not any(frame in stretch for stretch in self._unseen.get(source, ())):
+                keys.append(key_of(source, frame, region))
+        return keys
 
     def _take_adapter(self, state: dict[str, Any] | None) -> None:
         """A segment, or a part of a run that was resumed, begins with where the adapter stood."""
@@ -205,8 +243,9 @@ class _Reading:
         if _is_full(note["body"]):
             self._full.add(version)
         for name, body in note.get("rows", {}).items():
-            if _is_full(body) and name in self._numbers:
-                self._full_rows.setdefault(self._numbers[name], set()).add(version)
+            number = self._numbers.get(name, _NOWHERE)
+            if _is_full(body) and number not in self._unseen:
+                self._full_rows.setdefault(number, set()).add(version)
         if self._is_held:
             self._chosen_by_hand.add(version)
         self._in_force = version
@@ -227,7 +266,10 @@ class _Reading:
 
     def _early(self, answers: Answers) -> NDArray[np.bool_]:
         early = ~np.isin(answers.policy_version, sorted(self._full))
-        early &= ~np.isin(answers.source, sorted(self._unseen))
+        for number, stretches in self._unseen.items():
+            for frames in stretches:
+                inside = (answers.frame >= frames.start) & (answers.frame < frames.stop)
+                early &= ~(inside & (answers.source == number))
         for number, versions in self._full_rows.items():
             row = np.isin(answers.policy_version, sorted(versions))
             early &= ~(row & (answers.source == number))

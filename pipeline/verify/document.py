@@ -20,12 +20,13 @@ class Windows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A stretch of a source under one phase of its script; the whole source without one.
+    """A stretch of a source under one phase of its script; a whole session without one.
 
     Attributes:
         source: its name.
+        session: how often this name had begun; 1 where sources were never changed.
         name: of the phase, as the script has it; empty without one.
-        begin: number of its first region in the source.
+        begin: number of its first region in the session.
         n: regions that were answered.
         late: of these, cut short by a deadline.
         by_hand: of these, decided by a policy that a person held or chose.
@@ -37,6 +38,7 @@ class PhaseRow(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     source: str
+    session: int
     name: str
     begin: int
     n: int
@@ -84,8 +86,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         estimate: share of early answers that differ.
         upper: its bound.
         confidence: of the bound.
-        placed: the recording holds all regions since that evidence began; without, nothing can be
-            compared.
+        placed: the recording holds all regions since that evidence began, and every answer to them
+            was checked; without, nothing can be compared.
         regions: early answers since that evidence began, late ones left out.
         truth: share of those that differ; None if there were none.
         at_least: lower bound on the rate behind that share, at the same confidence: a few hundred
@@ -111,7 +113,8 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
         covered: of which the bound was not below what the rate is at least, see `Estimate`.
         worst: largest excess of that above the bound, 0 if all are covered; None without a
             snapshot.
-        unplaced: further snapshots with a bound, whose evidence the recording does not hold whole.
+        unplaced: further snapshots with a bound, whose evidence the recording does not hold whole
+            or not every answer of which was checked.
     """
 
     n: int
@@ -120,17 +123,36 @@ class Snapshots(msgspec.Struct, frozen=True, kw_only=True):
     unplaced: int
 
 
+class LeftOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Answers that could not be checked.
+
+    Attributes:
+        source: their name.
+        session: the one they are of; None where it is not known.
+        n: how many.
+        why: in words.
+    """
+
+    source: str
+    session: int | None
+    n: int
+    why: str
+
+
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """A run, checked.
 
     Attributes:
-        kept: every point of `broken` is empty.
+        kept: whether the promise was kept; None where all that could be checked kept it, but not
+            every answer could be.
         broken: which points of the promise were not kept, in words.
         promised: whether the run adapted; without, nobody promised anything.
         epsilon: limit on the share of answers that differ; the largest that was in force.
         limits: all that were, rising: a person may change it.
-        regions: answers that were checked.
-        judged: of these, answers that the promise is about.
+        regions: answers that were checked; all figures are of these.
+        unchecked: further answers that could not be.
+        left_out: where these are, and why.
+        judged: of those checked, answers that the promise is about.
         late: answers that a deadline cut short, which are not.
         by_hand: answers of a policy that a person held or chose, which are not either.
         disagreement: share of the judged that differs from the full network; None if there are
@@ -145,7 +167,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         complaints: what of the recording could not be read, a line each.
     """
 
-    kept: bool
+    kept: bool | None
     broken: list[str]
     promised: bool
     run: str
@@ -153,6 +175,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     epsilon: float
     limits: list[float]
     regions: int
+    unchecked: int
+    left_out: list[LeftOut]
     judged: int
     late: int
     by_hand: int

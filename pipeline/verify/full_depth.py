@@ -1,6 +1,7 @@
 """The same sources played again, and every answered region asked at every exit."""
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,18 +11,17 @@ from numpy.typing import NDArray
 from dart_stream.difficulty import difficulty_parts, paper_difficulty_of_parts
 from dart_stream.model_info import ModelInfo
 from pipeline.bench.subject import Subject
-from pipeline.config import SourceConfig
-from pipeline.errors import ConfigError
-from pipeline.footage import FrameAgain, play_again
-from pipeline.perturb import Perturbation
+from pipeline.errors import ConfigError, UserError
+from pipeline.footage import PlayedSession
+from pipeline.one_line import one_line
 from pipeline.readers.base import Pixels
+from pipeline.supervisor.source_book import PAST_KEPT, SOURCES
+from pipeline.verify.document import LeftOut
 from pipeline.verify.run_files import Answers, Floats, Ints, RunFiles
+from pipeline.verify.session_again import SessionAgain, batches, changed
 
-BATCH: Final = 256
 _SAME_DIFFICULTY: Final = 1e-3
 """Difficulty depends on pixels alone; this much is rounding, of the six digits of a result too."""
-_SAME_TIME_S: Final = 1e-3
-_CLEAN: Final = "clean"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,8 @@ class Again:
             NaN where it recorded none.
         deep_behind: by how much that is behind the full network's answer now; 0 where both are the
             same, NaN where none was recorded.
-        ordinal: number of the region among all of its source.
+        session: of its source, that the region belongs to.
+        ordinal: number of the region among all of that session.
         phase: name of the scripted phase that it fell into; empty without a script.
     """
 
@@ -43,11 +44,32 @@ class Again:
     given_probability: Floats
     deep_probability: Floats
     deep_behind: Floats
+    session: Ints
     ordinal: Ints
     phase: NDArray[np.object_]
 
+    def only(self, rows: NDArray[np.bool_]) -> "Again":
+        """Of some of the answers."""
+        fields = dataclasses.fields(self)
+        return Again(**{field.name: getattr(self, field.name)[rows] for field in fields})
 
-def ask_again(run: RunFiles, subject: Subject, on_done: Callable[[int], None]) -> Again:
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AskedAgain:
+    """What could be asked again, and what not.
+
+    Attributes:
+        again: a row for each of the run's answers.
+        checked: which of these rows are filled in.
+        left_out: of the others, a line a session.
+    """
+
+    again: Again
+    checked: NDArray[np.bool_]
+    left_out: list[LeftOut]
+
+
+def ask_again(run: RunFiles, subject: Subject, on_done: Callable[[int], None]) -> AskedAgain:
     """Play the sources of a run and ask the model about every region that it answered.
 
     Args:
@@ -56,103 +78,87 @@ def ask_again(run: RunFiles, subject: Subject, on_done: Callable[[int], None]) -
         on_done: told how many regions are done.
 
     Raises:
-        ConfigError: a source is live, or does not hold what the run saw.
-        SourceError: a source cannot be read.
+        ConfigError: no source can be played again, or none holds what the run saw; or the model is
+            another one.
+        SourceError: no source can be read.
     """
-    n = len(run.answers)
-    again = Again(
-        full_label_id=np.full(n, -1),
-        given_probability=np.full(n, np.nan),
-        deep_probability=np.full(n, np.nan),
-        deep_behind=np.full(n, np.nan),
-        ordinal=np.full(n, -1),
-        phase=np.full(n, "", object),
-    )
     _require_labels(run.answers, subject.info)
-    reads_paper = run.config.policy.mode == "paper" or subject.tables is None
-    done = 0
-    for number, (name, source) in enumerate(run.config.sources.items()):
-        regions = _SourceAgain(name, source, run, number)
-        for rows, crops in _batches(regions.frames(subject.info)):
-            _check_pixels(name, run.answers, rows, _difficulty(subject, crops, paper=reads_paper))
-            _write_answers(again, run.answers, rows, subject.engine.all_exits(crops))
-            done += len(rows)
-            on_done(done)
-        regions.write_places(again)
-    return again
+    asking = _Asking(run, subject, on_done)
+    refused: list[UserError] = []
+    for session in run.sessions.all:
+        try:
+            asking.ask(session)
+        except UserError as error:
+            refused.append(error)
+            asking.leave_out(session, str(error))
+    asking.leave_out_unknown()
+    if not asking.checked.any():
+        raise refused[0] if refused else ConfigError(asking.left_out[0].why)
+    return AskedAgain(asking.again, asking.checked, asking.left_out)
 
 
-class _SourceAgain:
-    """Finds the rows of a source's regions while it plays."""
+class _Asking:
+    """Fills in a row for each answer, session by session."""
 
-    def __init__(self, name: str, config: SourceConfig, run: RunFiles, number: int) -> None:
-        self._name, self._config, self._seed = name, config, run.config.seed
-        self._answers = run.answers
-        rows = np.flatnonzero(run.answers.source == number)
-        order = np.lexsort((run.answers.region[rows], run.answers.frame[rows]))
-        self._rows = rows[order]
-        self._frames = run.answers.frame[self._rows]
-        self._ordinals: dict[int, int] = {}
+    def __init__(self, run: RunFiles, subject: Subject, on_done: Callable[[int], None]) -> None:
+        n = len(run.answers)
+        self.again = Again(
+            full_label_id=np.full(n, -1),
+            given_probability=np.full(n, np.nan),
+            deep_probability=np.full(n, np.nan),
+            deep_behind=np.full(n, np.nan),
+            session=np.full(n, -1),
+            ordinal=np.full(n, -1),
+            phase=np.full(n, "", object),
+        )
+        self.checked = np.zeros(n, np.bool_)
+        self.left_out: list[LeftOut] = []
+        self._run, self._subject, self._on_done = run, subject, on_done
+        self._numbers = {name: number for number, name in enumerate(run.names)}
+        self._reads_paper = run.config.policy.mode == "paper" or subject.tables is None
+        self._met = np.zeros(n, np.bool_)
+        """Of a session that is known."""
 
-    def frames(self, info: ModelInfo) -> Iterator[tuple[Ints, Pixels]]:
-        """Yield the rows and crops of each frame that has answers."""
-        if not len(self._rows):
-            return
-        wanted = frozenset(self._frames.tolist())
-        found = 0
-        for frame in play_again(self._name, self._config, info, self._seed, wanted):
-            rows = self._rows[slice(*np.searchsorted(self._frames, [frame.frame, frame.frame + 1]))]
-            self._check(frame, rows)
-            found += len(rows)
-            self._ordinals[frame.frame] = frame.first_region
-            yield rows, frame.crops[self._answers.region[rows]]
-        if found < len(self._rows):
-            missing = min(wanted - self._ordinals.keys())
-            raise self._changed(missing, "is not in it any more")
+    def ask(self, session: PlayedSession) -> None:
+        """About all regions of a session."""
+        rows = self._rows_of(session)
+        self._met[rows] = True
+        answers, subject = self._run.answers, self._subject
+        regions = SessionAgain(session, answers, rows, self._run.config.seed)
+        done = int(self.checked.sum())
+        for part, crops in batches(regions.frames(subject.info)):
+            difficulty = _difficulty(subject, crops, paper=self._reads_paper)
+            _check_pixels(session.name, answers, part, difficulty)
+            _write_answers(self.again, answers, part, subject.engine.all_exits(crops))
+            done += len(part)
+            self._on_done(done)
+        found, ordinal, phase = regions.places()
+        self.again.session[found] = session.session.number
+        self.again.ordinal[found], self.again.phase[found] = ordinal, phase
+        self.checked[rows] = True
 
-    def write_places(self, again: Again) -> None:
-        """Say where among the source's regions each row stands, and in which phase."""
-        if not len(self._rows):
-            return
-        first = np.array([self._ordinals[frame] for frame in self._frames.tolist()])
-        again.ordinal[self._rows] = ordinal = first + self._answers.region[self._rows]
-        if self._config.perturb is not None:
-            shift = Perturbation.parse(self._config.perturb)
-            again.phase[self._rows] = [shift.phase(number) for number in ordinal.tolist()]
+    def leave_out(self, session: PlayedSession, why: str) -> None:
+        """It cannot be played again."""
+        n = len(self._rows_of(session))
+        self.left_out.append(
+            LeftOut(source=session.name, session=session.session.number, n=n, why=one_line(why))
+        )
 
-    def _check(self, frame: FrameAgain, rows: Ints) -> None:
-        recorded = self._answers.region[rows].max()
-        if recorded >= len(frame.crops):
-            what = f"has {len(frame.crops)} regions now, had {recorded + 1} or more"
-            raise self._changed(frame.frame, what)
-        recorded_s = self._answers.pts_s[rows[0]]
-        if abs(recorded_s - frame.pts_s) > _SAME_TIME_S:
-            what = f"comes at {frame.pts_s:.3f} s now, came at {recorded_s:.3f} s"
-            raise self._changed(frame.frame, what)
+    def leave_out_unknown(self) -> None:
+        """Answers of sessions that nothing is known of."""
+        counts = np.bincount(self._run.answers.source[~self._met], minlength=len(self._run.names))
+        for name, n in zip(self._run.names, counts.tolist(), strict=True):
+            if n:
+                why = (
+                    f"{SOURCES} does not say what was read then: it lists the last {PAST_KEPT:,} "
+                    "sessions that are over"
+                )
+                self.left_out.append(LeftOut(source=name, session=None, n=n, why=why))
 
-    def _changed(self, frame: int, what: str) -> ConfigError:
-        return changed(self._name, frame, what)
-
-
-def changed(source: str, frame: int, what: str) -> ConfigError:
-    """Refuse footage that is not what the run saw."""
-    return ConfigError(
-        f"sources.{source}: expected the footage that the run saw, but frame {frame} {what}; "
-        "verify with the same file, from the folder where the run was started"
-    )
-
-
-def _batches(frames: Iterator[tuple[Ints, Pixels]]) -> Iterator[tuple[Ints, Pixels]]:
-    rows: list[Ints] = []
-    crops: list[Pixels] = []
-    for of_frame, pixels in frames:
-        rows.append(of_frame)
-        crops.append(pixels)
-        if sum(map(len, rows)) >= BATCH:
-            yield np.concatenate(rows), np.concatenate(crops)
-            rows, crops = [], []
-    if rows:
-        yield np.concatenate(rows), np.concatenate(crops)
+    def _rows_of(self, session: PlayedSession) -> Ints:
+        answers, frames = self._run.answers, session.frames
+        inside = (answers.frame >= frames.start) & (answers.frame < frames.stop)
+        return np.flatnonzero(inside & (answers.source == self._numbers[session.name]))
 
 
 def _difficulty(subject: Subject, crops: Pixels, *, paper: bool) -> NDArray[np.float32]:

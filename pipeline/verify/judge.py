@@ -83,7 +83,7 @@ def judge(
     """Compare answer by answer.
 
     Args:
-        answers: that were given.
+        answers: that were given, and could be checked.
         again: what the model says now.
         claims: of the recording.
         said: of the summary.
@@ -160,9 +160,10 @@ def _phases(seen: _Compared, names: list[str], full_macs: int) -> list[PhaseRow]
     found = []
     for number, name in enumerate(names):
         rows = np.flatnonzero(seen.answers.source == number)
-        rows = rows[np.argsort(seen.again.ordinal[rows])]
-        phase = seen.again.phase[rows]
-        parts = np.split(rows, np.flatnonzero(phase[1:] != phase[:-1]) + 1)
+        rows = rows[np.lexsort((seen.again.ordinal[rows], seen.again.session[rows]))]
+        phase, session = seen.again.phase[rows], seen.again.session[rows]
+        begins = (phase[1:] != phase[:-1]) | (session[1:] != session[:-1])
+        parts = np.split(rows, np.flatnonzero(begins) + 1)
         found += [_phase_row(seen, part, name, full_macs) for part in parts if len(part)]
     return found
 
@@ -170,6 +171,7 @@ def _phases(seen: _Compared, names: list[str], full_macs: int) -> list[PhaseRow]
 def _phase_row(seen: _Compared, rows: Ints, source: str, full_macs: int) -> PhaseRow:
     return PhaseRow(
         source=source,
+        session=int(seen.again.session[rows[0]]),
         name=str(seen.again.phase[rows[0]]),
         begin=int(seen.again.ordinal[rows[0]]),
         n=len(rows),
@@ -195,16 +197,19 @@ class _Evidence:
 
     def __init__(self, claims: Claims, answers: Answers, differs: NDArray[np.bool_]) -> None:
         self._claims = claims
-        row = claims.rows
-        is_early = (row >= 0) & (claims.early & (answers.late == 0))[row]
+        row = np.maximum(claims.rows, 0)
+        is_early = (claims.rows >= 0) & (claims.early & (answers.late == 0))[row]
         self._early = np.concatenate([[0], np.cumsum(is_early)])
         self._differ = np.concatenate([[0], np.cumsum(is_early & differs[row])])
+        self._unchecked = np.concatenate([[0], np.cumsum(claims.is_unchecked)])
 
     def at_end(self, said: Disagreement) -> Estimate | None:
         """The last claim, which the summary holds."""
         if said.estimate is None or said.upper is None:
             return None
         place = self._claims.place(said.window)
+        if place is not None and not self._is_checked(place.start, place.stop):
+            place = None
         regions, differ = (0, 0) if place is None else self._between(place.start, place.stop)
         at_least = _at_least(differ, regions, said.confidence) if regions else None
         return Estimate(
@@ -223,7 +228,11 @@ class _Evidence:
         if not (self._claims.claims or self._claims.unplaced):
             return None
         excess = []
+        unplaced = self._claims.unplaced
         for claim in self._claims.claims:
+            if not self._is_checked(claim.begin, claim.end):
+                unplaced += 1
+                continue
             regions, differ = self._between(claim.begin, claim.end)
             if regions < _ENOUGH:
                 continue
@@ -234,8 +243,12 @@ class _Evidence:
             n=len(excess),
             covered=excess.count(0.0),
             worst=max(excess, default=None),
-            unplaced=self._claims.unplaced,
+            unplaced=unplaced,
         )
+
+    def _is_checked(self, begin: int, end: int) -> bool:
+        """Every answer between them; what is true of the others nobody knows."""
+        return bool(self._unchecked[begin] == self._unchecked[end])
 
     def _between(self, begin: int, end: int) -> tuple[int, int]:
         """Early answers, and how many of them differ."""
@@ -256,7 +269,7 @@ def _broken(figures: Judgement, bars: Bars) -> list[str]:
     words = []
     share = share_of(figures.differs[figures.judged])
     if share is not None and share > bars.epsilon:
-        words.append(f"{share:.2%} of all answers differ, more than {bars.epsilon:.2%}")
+        words.append(f"{share:.2%} of the judged answers differ, more than {bars.epsilon:.2%}")
     settled = figures.settled
     if settled.above_epsilon > _WINDOWS_ABOVE * settled.n:
         words.append(

@@ -1,7 +1,6 @@
-"""What a run left behind, as far as checking it needs: configuration, figures, and answers."""
+"""What a run left behind, as far as checking it needs: configuration, sources, figures, answers."""
 
 from array import array
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,18 +12,17 @@ from numpy.typing import NDArray
 from pipeline.config import JsonlSinkConfig, PipelineConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
+from pipeline.footage import MAX_FRAMES
 from pipeline.results import EndRecord, RegionRecord
 from pipeline.run_summary import RunSummary
 from pipeline.sinks.jsonl import whole_lines
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
-from pipeline.supervisor.source_book import SOURCES, read_sources
+from pipeline.supervisor.run_sessions import RunSessions, read_sessions
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _MAX_REGION: Final = 1 << 16
-_MAX_FRAME: Final = 1 << 36
-"""At 60 frames a second some 36 years."""
 _MAX_SOURCES: Final = 1 << 11
 
 
@@ -33,8 +31,8 @@ class Answers:
     """Lines of `results.jsonl` in the file's order, one row a region, (n,) each.
 
     Attributes:
-        source: number of the source in the configuration.
-        frame: number in the source.
+        source: number of the source among `RunFiles.names`.
+        frame: number in the source; those of a later session go on behind those before.
         region: number in the frame.
         pts_s: of the frame.
         label_id: the answer given.
@@ -70,6 +68,10 @@ class Answers:
         """One number a row that no other region has."""
         return keys_of(self.source, self.frame, self.region)
 
+    def only(self, rows: NDArray[np.bool_]) -> "Answers":
+        """Some of them."""
+        return Answers(**{name: getattr(self, name)[rows] for name in _COLUMNS})
+
     def at_full_depth(self, last_exit: int) -> tuple[Ints, Floats]:
         """What the run says that the full network answers, and how surely; -1 and NaN if nothing.
 
@@ -84,14 +86,14 @@ class Answers:
 
 def keys_of(source: Ints, frame: Ints, region: Ints) -> Ints:
     """Name each region by one number; numbers rise with source, then frame, then region."""
-    return (source * _MAX_FRAME + frame) * _MAX_REGION + region
+    return (source * MAX_FRAMES + frame) * _MAX_REGION + region
 
 
 def key_of(source: int, frame: int, region: int) -> int:
     """`keys_of` for one region; -1 for one that no answer can be of."""
-    if source >= _MAX_SOURCES or frame >= _MAX_FRAME or region >= _MAX_REGION:
+    if source >= _MAX_SOURCES or frame >= MAX_FRAMES or region >= _MAX_REGION:
         return -1
-    return (source * _MAX_FRAME + frame) * _MAX_REGION + region
+    return (source * MAX_FRAMES + frame) * _MAX_REGION + region
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,13 +102,17 @@ class RunFiles:
 
     Attributes:
         folder: where it lies.
-        config: that it ran with.
+        config: that it began with.
+        sessions: of its sources, as far as they are known.
+        names: of all sources that it has answers of, or had at the start.
         summary: None where the run was killed before it wrote one.
         answers: that it gave.
     """
 
     folder: Path
     config: PipelineConfig
+    sessions: RunSessions
+    names: list[str]
     summary: RunSummary | None
     answers: Answers
 
@@ -121,23 +127,22 @@ def read_run(folder: Path) -> RunFiles:
     if not resolved.is_file():
         raise ConfigError(f"{folder}: expected the folder of a run, it holds no {RESOLVED}")
     config = load_config(resolved, with_overrides=False).config
-    if read_sources(folder) is not None:
-        raise ConfigError(
-            f"{folder / SOURCES}: expected a run that kept the sources of its start, got one whose "
-            "sources were changed; only the former can be played again as a whole"
-        )
     written = next((sink for sink in config.sinks if isinstance(sink, JsonlSinkConfig)), None)
     if written is None:
         raise ConfigError(f"{resolved}: expected a sink of type jsonl, whose answers are checked")
-    if len(config.sources) > _MAX_SOURCES:
+    sessions = read_sessions(folder, config.sources)
+    names = [*config.sources, *(name for name in sessions.names if name not in config.sources)]
+    rows = _Rows(names, may_grow=sessions.is_changed)
+    _read_lines(folder / written.file, rows)
+    answers = rows.answers()
+    if len(np.unique(answers.keys)) < len(answers):
         raise ConfigError(
-            f"{resolved}: expected at most {_MAX_SOURCES} sources, got {len(config.sources)}"
+            f"{folder / written.file}: expected each region once, some stand there twice"
         )
-    numbers = {name: number for number, name in enumerate(config.sources)}
-    answers = _read_answers(folder / written.file, numbers)
     if not len(answers):
         raise ConfigError(f"{folder / written.file}: expected answers, found none")
-    return RunFiles(folder, config, _read_summary(folder / SUMMARY), answers)
+    summary = _read_summary(folder / SUMMARY)
+    return RunFiles(folder, config, sessions.closed_by(rows.ends), rows.names, summary, answers)
 
 
 def _read_summary(path: Path) -> RunSummary | None:
@@ -149,46 +154,60 @@ def _read_summary(path: Path) -> RunSummary | None:
         raise ConfigError(f"{path}: expected a summary of this version: {error}") from error
 
 
-def _read_answers(path: Path, numbers: Mapping[str, int]) -> Answers:
+def _read_lines(path: Path, rows: "_Rows") -> None:
     if not path.is_file():
         raise ConfigError(f"{path}: expected the answers of a run, found no such file")
-    rows = _Rows(numbers)
     decode = msgspec.json.Decoder(RegionRecord).decode
     with path.open("rb") as stream:
         for number, line in enumerate(whole_lines(stream, path), 1):
             try:
                 rows.add(decode(line))
             except (ValueError, KeyError, RecursionError, msgspec.DecodeError) as error:
-                if not _is_end(line):
+                end = _end_of(line)
+                if end is None:
                     raise ConfigError(
                         f"{path}, line {number}: expected an answer of this version and one of "
                         f"the run's sources, got {line[:40]!r} ({error})"
                     ) from error
-    answers = rows.answers()
-    if len(np.unique(answers.keys)) < len(answers):
-        raise ConfigError(f"{path}: expected each region once, some stand there twice")
-    return answers
+                rows.add_end(end)
 
 
-def _is_end(line: bytes) -> bool:
+def _end_of(line: bytes) -> EndRecord | None:
     try:
-        msgspec.json.decode(line, type=EndRecord)
+        return msgspec.json.decode(line, type=EndRecord)
     except (ValueError, RecursionError, msgspec.DecodeError):
-        return False
-    return True
+        return None
 
 
 class _Rows:
-    """Grows columns: a long run has millions of lines."""
+    """Grows columns: a long run has millions of lines.
 
-    def __init__(self, numbers: Mapping[str, int]) -> None:
-        self._numbers = numbers
+    Args:
+        names: Of the known sources.
+        may_grow: There may be others: of those that were gone long ago nothing else is kept.
+    """
+
+    def __init__(self, names: list[str], *, may_grow: bool) -> None:
+        self.names = list(names)
+        self.ends: dict[tuple[str, int], int] = {}
+        """Numbers that ends have taken, by name and number of the session."""
+        self._may_grow = may_grow
+        self._numbers = {name: number for number, name in enumerate(names)}
         self._whole = {name: array("q") for name, kind in _COLUMNS.items() if kind == "q"}
         self._real = {name: array("d") for name, kind in _COLUMNS.items() if kind == "d"}
 
+    def add_end(self, record: EndRecord) -> None:
+        if record.end_frame is not None:
+            self.ends[record.source, record.session] = record.end_frame
+
     def add(self, record: RegionRecord) -> None:
-        if record.frame >= _MAX_FRAME or record.region >= _MAX_REGION:
+        if record.frame >= MAX_FRAMES or record.region >= _MAX_REGION:
             raise ValueError(f"frame {record.frame} or region {record.region} is none")
+        if self._may_grow and record.source not in self._numbers:
+            self._numbers[record.source] = len(self.names)
+            self.names.append(record.source)
+        if self._numbers[record.source] >= _MAX_SOURCES:
+            raise ValueError(f"expected at most {_MAX_SOURCES} sources")
         full, whole, real = record.full_depth, self._whole, self._real
         whole["source"].append(self._numbers[record.source])
         whole["frame"].append(record.frame)

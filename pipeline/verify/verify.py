@@ -56,12 +56,15 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         SourceError: a source cannot be read.
         ModelError: the model cannot be used.
     """
-    config, answers = run.config, run.answers
+    config = run.config
     precision = asked.precision or _precision_of(run)
     subject = Subject.load(config.model.name, asked.device, precision, asked.threads)
-    again = ask_again(run, subject, on_done)
+    asked_again = ask_again(run, subject, on_done)
+    checked = asked_again.checked
+    answers, again = run.answers.only(checked), asked_again.again.only(checked)
     macs = subject.info.macs
-    claims, complaints = claims_of(run)
+    all_claims, complaints = claims_of(run)
+    claims = all_claims.only(checked)
     limits = sorted({config.policy.max_disagreement, *claims.limits})
     bars = Bars(
         epsilon=limits[-1],
@@ -71,9 +74,9 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         last_exit=subject.info.num_exits - 1,
     )
     said = None if run.summary is None else run.summary.disagreement
-    found = judge(answers, again, claims, said, list(config.sources), bars)
+    found = judge(answers, again, claims, said, run.names, bars)
     return Verification(
-        kept=not found.broken,
+        kept=False if found.broken else None if asked_again.left_out else True,
         broken=found.broken,
         promised=claims.adapted or _has_adapted(run),
         run=one_line(str(run.folder)),
@@ -81,6 +84,8 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         epsilon=bars.epsilon,
         limits=limits,
         regions=len(answers),
+        unchecked=int((~checked).sum()),
+        left_out=asked_again.left_out,
         judged=int(found.judged.sum()),
         late=int(answers.late.sum()),
         by_hand=int(claims.by_hand.sum()),
@@ -128,11 +133,10 @@ def claims_of(run: RunFiles) -> tuple[Claims, list[str]]:
     """What a run's recording says, and what of it cannot be read, a line each."""
     if not segment_paths(run.folder):
         return no_claims(run.answers), [_nothing_said(run)]
-    sources = run.config.sources
-    always_full = frozenset(name for name, source in sources.items() if source.always_full)
+    always_full = run.sessions.always_full
     recorded = RecordedRun(run.folder)
     complaints = recorded.complaints
-    claims = read_claims(recorded.records(), run.answers, list(sources), always_full, complaints)
+    claims = read_claims(recorded.records(), run.answers, run.names, always_full, complaints)
     if not (recorded.bytes_read or complaints):
         complaints.append(_nothing_said(run))
     return claims, complaints

@@ -137,7 +137,7 @@ def edit_records(out, change):
                 else note
                 for note in notes
             ],
-            "expected batches of 1 sources as in config.resolved.yaml, got source 7",
+            "expected batches of the 1 sources that it names, got source 7",
         ),
     ],
     ids=["policy", "source"],

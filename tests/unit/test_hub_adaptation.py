@@ -9,6 +9,7 @@ from pipeline.errors import PeerError
 from pipeline.messages import Batch, BatchDone, PolicyBody, RegionResult
 from pipeline.stages.hub import Alarm, NewPolicy, Note, Send
 from pipeline.stages.hub.coin import coin
+from pipeline.stages.hub.seen import Seen
 from pipeline.supervisor.recomputed import recompute
 
 
@@ -138,6 +139,14 @@ class TestPolicies:
                     policies.append(known.to_dict())
         assert policies == [body for _, body in new_policies(rig)]
         assert twin.to_state() == rig.adapter.to_state()
+
+    def test_what_it_is_told_names_sources_by_the_numbers_of_the_recording(self):
+        """A run that is resumed may know its sources in another order than its configuration."""
+        rig = AdaptiveRig(("b", "a"), adapter=make_adapter(("a", "b", "c")))
+        rig.show("clean", 3, source="b")
+        seen = [Seen.from_note(note) for note in notes(rig, "seen")]
+        named = {one.source for each in seen for one in each.observations(rig.hub.sources.names, 4)}
+        assert named == {"b"}
 
     def test_a_break_inside_a_batch_gives_one_policy_and_is_recomputed(self):
         rig = AdaptiveRig()

@@ -46,6 +46,7 @@ def again(n, *, differ=(), behind=0.0, given=0.5, phase=None):
         given_probability=np.full(n, given),
         deep_probability=np.full(n, 0.5),
         deep_behind=np.full(n, behind),
+        session=np.ones(n, np.int64),
         ordinal=np.arange(n),
         phase=np.full(n, "", object) if phase is None else np.array(phase, object),
     )
@@ -58,7 +59,7 @@ def test_a_share_at_the_limit_is_kept_and_one_more_is_not():
     assert kept.all_windows.above_epsilon == 0
     broken = judge(answers(n), again(n, differ=range(3)), no_claims(answers(n)), None, ["a"], BARS)
     assert broken.broken == [
-        "3.00% of all answers differ, more than 2.00%",
+        "3.00% of the judged answers differ, more than 2.00%",
         "1 of 1 settled windows are above 2.00%, more than 5%",
     ]
     assert broken.all_windows.worst == 0.03
@@ -184,7 +185,8 @@ HOLD, RELEASE = {"kind": "hold", "words": "w"}, {"kind": "reset", "source": None
 
 
 def claims_of(records, seen, sources=("a",), always_full=(), complaints=()):
-    return read_claims(records, seen, list(sources), frozenset(always_full), complaints)
+    full = {name: [range(1 << 36)] for name in always_full}
+    return read_claims(records, seen, list(sources), full, complaints)
 
 
 def test_claims_speak_of_the_regions_in_the_order_in_which_they_were_answered():
@@ -199,7 +201,7 @@ def test_claims_speak_of_the_regions_in_the_order_in_which_they_were_answered():
         snapshot(1),
         {"kind": "snapshot", "snapshot": {"adaptation": {"upper": None, "window": 3}}},
     ]
-    found = read_claims(records, answers(3), ["a", "b"], frozenset({"b"}))
+    found = read_claims(records, answers(3), ["a", "b"], {"b": [range(1 << 36)]})
     assert found.rows.tolist() == [2, 0, 1, -1]
     assert [(claim.begin, claim.end) for claim in found.claims] == [(0, 2), (3, 4)]
     assert found.early.all()
@@ -217,7 +219,7 @@ def test_a_bound_is_compared_with_the_rate_behind_early_answers_since_its_eviden
         snapshot(50, upper=0.0),
     ]
     seen = answers(n, policy_version=version)
-    claims = read_claims(records, seen, ["a"], frozenset())
+    claims = read_claims(records, seen, ["a"], {})
     said = Disagreement(0.01, 0.02, 300, 0.95, n, 0, at_home=False)
     now = again(n, differ=[0, 1, 2, 210, 398, 399])
     found = judge(seen, now, claims, said, ["a"], dataclasses.replace(BARS, epsilon=0.5))
@@ -235,7 +237,7 @@ def test_a_rate_that_nobody_would_call_chance_is_not_covered():
     seen = answers(n)
     records = [{"kind": "policy", "version": 1, "body": {"kind": "dart"}}, batch(*range(n))]
     said = Disagreement(0.001, 0.01, 300, 0.95, n, 0, at_home=True)
-    claims = read_claims(records, seen, ["a"], frozenset())
+    claims = read_claims(records, seen, ["a"], {})
     found = judge(seen, again(n, differ=range(12)), claims, said, ["a"], BARS)
     assert found.estimate.truth == 0.03
     assert not found.estimate.covered

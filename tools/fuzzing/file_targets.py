@@ -216,12 +216,13 @@ def _verify(folder: Path) -> None:
         given_probability=answers.confidence,
         deep_probability=answers.at_full_depth(2)[1],
         deep_behind=np.full(n, 0.5),
+        session=np.ones(n, np.int64),
         ordinal=np.arange(n),
         phase=np.full(n, "", object),
     )
     said = None if run.summary is None else run.summary.disagreement
     bars = Bars(epsilon=0.02, window=10, rounding=1e-3, full_macs=100, last_exit=2)
-    judge(answers, again, claims, said, list(run.config.sources), bars)
+    judge(answers, again, claims, said, run.names, bars)
 
 
 def _of(folder: Path, name: str, odd: Any, read: Callable[[], Any]) -> FileTarget:

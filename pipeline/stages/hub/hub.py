@@ -67,6 +67,8 @@ class Hub:
         self.plan = plan
         begin = PolicyInForce(plan.policy_version, plan.policy_body)
         self.sources = Sources(plan.sources, plan.crop_bytes, plan.sessions)
+        if adapter is not None:
+            adapter.know(self.sources.names)  # a run that goes on may have them in another order
         self.policies = Policies(begin, adapter, self.sources)
         self._readers = ReaderWatch(self.sources)
         self._crew = Crew(plan, self.policies, self.sources)
