@@ -334,6 +334,61 @@ def test_limits_are_all_that_were_in_force():
     assert [(claim.begin, claim.end) for claim in claims.claims] == [(1, 2)]
 
 
+def test_numbers_of_sources_mean_what_the_recording_says_of_them():
+    seen = answers(4, source=np.array([0, 1, 2, 2]))
+    records = [
+        batch(0, source=0),
+        {"kind": "segment", "sources": ["b", "a"]},  # a part that was resumed
+        batch(1, source=0),
+        {"kind": "sources", "names": ["b", "a", "c"]},
+        batch(2, 3, source=2),
+        batch(9, source=3),
+    ]
+    claims = claims_of(records, seen, "abc")
+    assert claims.rows.tolist() == [0, 1, 2, 3, -1]
+
+
+def test_a_source_may_be_always_full_in_one_of_its_sessions():
+    seen = answers(6)
+    rows = {"a": {"kind": "full"}}
+    records = [policy(1, rows=rows), batch(*range(6))]
+    claims = read_claims(records, seen, ["a"], {"a": [range(2, 4)]})
+    assert claims.early.tolist() == [True, True, False, False, True, True]
+    assert claims.rows.tolist() == [0, 1, 4, 5]
+
+
+def test_a_claim_about_answers_that_were_not_checked_is_counted_and_not_judged():
+    n = 400
+    seen, checked = answers(n), np.arange(n) != 150
+    records = [policy(1), batch(*range(150)), snapshot(150), batch(*range(150, n)), snapshot(n)]
+    records += [snapshot(200)]
+    claims = claims_of(records, seen).only(checked)
+    said = Disagreement(0.0, 0.01, 300, 0.95, n, 0, at_home=True)
+    now = again(n, differ=[399]).only(checked)
+    found = judge(seen.only(checked), now, claims, said, ["a"], BARS)
+    assert (found.snapshots.n, found.snapshots.unplaced) == (2, 1)
+    assert not found.estimate.placed
+    assert np.flatnonzero(found.differs).tolist() == [398]
+
+
+def test_a_claim_about_nothing_that_was_checked_is_not_judged():
+    seen, checked = answers(3), np.array([False, False, True])
+    claims = claims_of([policy(1), batch(0, 1), snapshot(2)], seen).only(checked)
+    found = judge(seen.only(checked), again(3).only(checked), claims, None, ["a"], BARS)
+    assert found.snapshots.unplaced == 1
+
+
+def test_sessions_of_a_source_stand_apart():
+    n = 60
+    session = np.repeat([1, 2], [20, 40])
+    now = dataclasses.replace(
+        again(n, differ=[20]), session=session, ordinal=np.r_[np.arange(20), np.arange(40)]
+    )
+    found = judge(answers(n), now, no_claims(answers(n)), None, ["a"], BARS)
+    assert [(row.session, row.begin, row.n) for row in found.phases] == [(1, 0, 20), (2, 0, 40)]
+    assert [row.disagreement for row in found.phases] == [0, 1 / 40]
+
+
 def test_a_late_answer_is_no_evidence_against_a_bound():
     n = 400
     late = np.zeros(n, np.int64)
