@@ -13,9 +13,13 @@ class _Frames(msgspec.Struct, frozen=True):
     processed: Count | None = None
     dropped: dict[str, Count] | None = None
     in_flight: Count | None = None
+    skipped: Count | None = None
+    corrupt: Count | None = None
 
 
 class _Source(msgspec.Struct, frozen=True):
+    state: str | None = None
+    sessions: Count | None = None
     reason: str | None = None
     frames: _Frames | None = None
     fps: Number | None = None

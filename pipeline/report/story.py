@@ -14,7 +14,8 @@ from pipeline.recording.reader import Record, to_snapshot
 from pipeline.report.course import Course
 from pipeline.report.steady_time import SteadyTime
 from pipeline.run_figures import read_figures
-from pipeline.snapshot import Snapshot
+from pipeline.snapshot import Snapshot, SourceSnap
+from pipeline.supervisor.source_book import KeptSources, read_sources
 
 _MOST_ALARMS: Final = 500
 _MOST_POLICIES: Final = 500
@@ -46,6 +47,8 @@ class Story:
         folder: of the run.
         course: figures over time.
         last: the last snapshot.
+        sources: by name, the last that a snapshot says of each, those that are gone included.
+        book: `sources.json`; None where sources stayed those of the start, or if it is damaged.
         summary: `summary.json`; None if the run was killed or still goes on, empty if it cannot be
             read.
         config: `config.resolved.yaml` as it is written; None if it is gone.
@@ -63,6 +66,8 @@ class Story:
     folder: Path
     course: Course = field(default_factory=Course)
     last: Snapshot | None = None
+    sources: dict[str, SourceSnap] = field(default_factory=dict)
+    book: KeptSources | None = None
     summary: dict[str, Any] | None = None
     config: str | None = None
     alarms: deque[AlarmNote] = field(default_factory=lambda: deque(maxlen=_MOST_ALARMS))
@@ -103,6 +108,7 @@ class Story:
             self.alarms.append(AlarmNote(snapshot.time_s, words))
         self.course.add(snapshot)
         self.last = snapshot
+        self.sources.update((source.name, source) for source in snapshot.sources)
 
     def _is_alike(self, snapshot: Snapshot) -> bool:
         """As many exits and classes as those before: figures over time are of one model."""
@@ -168,6 +174,10 @@ def gather(
         story.summary = read_figures(summary)
     except ValueError as error:
         story.summary = {}
+        story.complaints.append(str(error))
+    try:
+        story.book = read_sources(folder)
+    except ConfigError as error:
         story.complaints.append(str(error))
     return story
 

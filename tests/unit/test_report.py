@@ -18,6 +18,8 @@ from pipeline.report.page.time_axes import time_ticks
 from pipeline.report.steady_time import SteadyTime
 from pipeline.report.story import Story
 from pipeline.snapshot import AdaptationSnap, LatencySnap, Ledger, PolicySnap, PowerSnap, SourceSnap
+from pipeline.supervisor.source_book import KeptSession, KeptSources, write_sources
+from pipeline.ui.figures import MISSING
 
 BEGIN_S = 1_700_000_000.0
 
@@ -385,6 +387,93 @@ def test_a_summary_that_is_none_is_said_and_the_rest_is_reported(report, summary
     assert page.status == 0
     assert "summary.json: expected the figures of a run: " in page.told.err
     assert "There is no summary.json" not in page.words
+
+
+def source(name, processed, **more):
+    usual = {
+        "uri": f"{name}.mp4",
+        "state": "running",
+        "fps": 5.0,
+        "queue_len": 0,
+        "frame_age_ms": None,
+        "position_s": None,
+        "ledger": Ledger(captured=processed, processed=processed),
+        "exits": [0.5, 0.5],
+    }
+    return SourceSnap(name=name, **(usual | more))
+
+
+def kept(name, number, first, end, leaving=None, **body):
+    return KeptSession(
+        name=name,
+        number=number,
+        first_frame=first,
+        first_pts_s=0.0,
+        segment=0,
+        source={"uri": f"{name}.mp4", "stride": 1} | body,
+        leaving=leaving,
+        end_frame=end,
+    )
+
+
+@pytest.fixture
+def changed(report, tmp_path):
+    """A run of which one source is gone, and one came and went between two snapshots."""
+    sessions = [
+        kept("gate", 1, 0, 20, "changed"),
+        kept("gate", 2, 21, 51, "removed", stride=2),
+        kept("brief", 1, 0, 3, "removed"),
+        kept("front", 1, 0, None),
+    ]
+    write_sources(tmp_path, KeptSources(wanted={}, sessions=sessions))
+
+    def _changed(summary):
+        both = snapshot(1, sources=[source("gate", 30), source("front", 5)])
+        return report(both, snapshot(2, sources=[source("front", 9)]), summary=summary)
+
+    return _changed
+
+
+def test_sources_that_came_and_went_are_on_the_page_with_all_their_sessions(changed):
+    frames = {"captured": 50, "processed": 50, "dropped": {}, "in_flight": 0}
+    more = {"skipped": 7, "corrupt": 0}
+    gone = {"state": "removed", "reason": "removed"}
+    brief = dict.fromkeys(("captured", "processed"), 3)
+    summary = {
+        "sources": {
+            "front": {"state": "ended", "sessions": 1},
+            "gate": {
+                "state": "removed",
+                "sessions": 2,
+                "reason": "removed",
+                "frames": frames | more,
+            },
+            "brief": {"state": "removed", "sessions": 1, "frames": frames | more | brief},
+        }
+    }
+    page = changed(summary)
+    assert "on gate, front and brief" in page.words
+    assert "gate gate.mp4 removed 2 50 50 0 0 7 0" in page.words
+    assert "front front.mp4 running 1 9 9 0" in page.words
+    assert "brief brief.mp4 removed 1 3 3 0" in page.words
+    assert "gate 1 gate.mp4 0 20 changed" in page.words
+    assert "gate 2 gate.mp4 stride: 2 21 51 removed" in page.words
+    assert f"front 1 front.mp4 0 {MISSING} " in page.words
+
+
+def test_of_a_run_that_was_killed_what_snapshots_last_said_of_gone_sources_is_shown(changed):
+    page = changed(None)
+    assert "on gate and front" in page.words
+    assert "gate gate.mp4 removed" in page.words
+    assert "Figures are those of each source's last session." in page.words
+
+
+def test_a_damaged_list_of_sources_is_said_and_the_rest_is_reported(report, tmp_path):
+    (tmp_path / "sources.json").write_text("{")
+    page = report(*map(full_run, range(3)))
+    assert page.status == 0
+    assert "sources.json: expected the sources of a run" in page.told.err
+    assert "came and went" not in page.words
 
 
 def test_a_single_snapshot_is_enough(report):

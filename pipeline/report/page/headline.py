@@ -1,15 +1,18 @@
 """Top of the page: what was run, what came of it, and under which conditions."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from dart_stream.evaluation.page.blocks import paragraph
 from dart_stream.evaluation.page.wording import NOT_MEASURED, count, listed, text
+from pipeline.report.page.source_sections import source_names
 from pipeline.report.page.table_sections import clock, latency_words, share_words
 from pipeline.report.page.time_axes import Span
 from pipeline.report.story import Story
 from pipeline.snapshot import Ledger, Snapshot
 from pipeline.ui.figures import MISSING, duration, joules, percent, rate, watts
+
+_MOST_NAMED: Final = 32
 
 
 def headline(story: Story, span: Span) -> str:
@@ -17,7 +20,9 @@ def headline(story: Story, span: Span) -> str:
     assert story.last is not None, "gather refuses a recording without snapshots"
     last = story.last
     time = f"{clock(span.begin_s)} to {clock(span.end_s)} {text(span.zone)}"
-    sources = listed([source.name for source in last.sources])
+    names = source_names(story)
+    more = [f"{count(len(names) - _MOST_NAMED)} more"] if len(names) > _MOST_NAMED else []
+    sources = listed([*names[:_MOST_NAMED], *more])
     parts = [
         "<header>",
         f'<p class="over">Run {text(story.folder.resolve().name)}, {time}</p>',

@@ -14,11 +14,11 @@ from pipeline.report.page.chart_sections import (
     speed_section,
 )
 from pipeline.report.page.headline import headline
+from pipeline.report.page.source_sections import sessions_section, sources_section
 from pipeline.report.page.table_sections import (
     alarms_section,
     config_section,
     policies_section,
-    sources_section,
     workers_section,
 )
 from pipeline.report.page.time_axes import Span
@@ -42,6 +42,7 @@ def run_page(story: Story) -> str:
         latency_section(story, span),
         power_section(story, span),
         sources_section(story),
+        sessions_section(story),
         workers_section(story),
         policies_section(story),
         config_section(story),

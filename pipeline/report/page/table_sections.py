@@ -7,8 +7,7 @@ from typing import Any, Final
 from dart_stream.evaluation.page.blocks import Column, Group, paragraph, section, table
 from dart_stream.evaluation.page.wording import NOT_MEASURED, count, text
 from pipeline.report.story import AlarmNote, PolicyNote, Story
-from pipeline.snapshot import SourceSnap
-from pipeline.ui.figures import milliseconds, percent, rate, threshold
+from pipeline.ui.figures import milliseconds, percent, threshold
 
 _MOST_ROWS: Final = 60
 _MOST_NAMED: Final = 3
@@ -30,27 +29,6 @@ def alarms_section(story: Story) -> str:
     ]
     words = f"The last {len(shown)} of {count(story.num_alarms)}." if _cut(story, shown) else ""
     return section("Alarms", paragraph(words, "lead"), table(columns, [Group(shown)]))
-
-
-def sources_section(story: Story) -> str:
-    """One row a source; each ledger balances."""
-    assert story.last is not None, "gather refuses a recording without snapshots"
-    summaries: Mapping[str, Any] = (story.summary or {}).get("sources") or {}
-    columns: list[Column[SourceSnap]] = [
-        Column(
-            "source", lambda row: f"{text(row.name)}<small>{text(row.uri)}</small>", kind="words"
-        ),
-        Column("state", lambda row: _state(row, summaries.get(row.name)), kind="name"),
-        Column("captured", lambda row: count(row.ledger.captured)),
-        Column("processed", lambda row: count(row.ledger.processed)),
-        Column("dropped", lambda row: _dropped(row.ledger.dropped)),
-        Column("in flight", lambda row: count(row.ledger.in_flight)),
-        Column("skipped", lambda row: count(row.ledger.skipped)),
-        Column("corrupt", lambda row: count(row.ledger.corrupt)),
-        Column("frames/s", lambda row: _fps(summaries.get(row.name))),
-        Column("exits (%)", lambda row: _exits(row, summaries.get(row.name))),
-    ]
-    return section("Sources", table(columns, [Group(story.last.sources)]))
 
 
 def policies_section(story: Story) -> str:
@@ -91,8 +69,12 @@ def config_section(story: Story) -> str:
     """The configuration as it was resolved; it holds no secret."""
     if story.config is None:
         return ""
+    note = ""
+    if story.book is not None:
+        note = paragraph("As the run began; its sources were changed meanwhile, see above.", "lead")
     return section(
         "Configuration",
+        note,
         "<details><summary>config.resolved.yaml</summary>"
         f'<pre class="command"><code>{text(story.config)}</code></pre></details>',
     )
@@ -111,27 +93,6 @@ def share_words(share: float | None) -> str:
 
 def _cut(story: Story, shown: Sequence[AlarmNote]) -> bool:
     return story.num_alarms > len(shown)
-
-
-def _state(row: SourceSnap, summary: Mapping[str, Any] | None) -> str:
-    reason = (summary or {}).get("reason")
-    return text(row.state) + (f"<small>{text(reason)}</small>" if reason else "")
-
-
-def _dropped(dropped: Mapping[str, int]) -> str:
-    reasons = ", ".join(f"{text(reason)} {count(number)}" for reason, number in dropped.items())
-    total = count(sum(dropped.values()))
-    return f"{total}<small>{reasons}</small>" if reasons else total
-
-
-def _fps(summary: Mapping[str, Any] | None) -> str:
-    value = (summary or {}).get("fps")
-    return NOT_MEASURED if value is None else rate(value)
-
-
-def _exits(row: SourceSnap, summary: Mapping[str, Any] | None) -> str:
-    shares = (summary or {}).get("exits") or row.exits
-    return " / ".join(f"{100 * share:.0f}" for share in shares) if sum(shares) else NOT_MEASURED
 
 
 def _inner(body: Mapping[str, Any]) -> Mapping[str, Any]:
