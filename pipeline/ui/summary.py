@@ -63,13 +63,22 @@ def _source_table(sources: Mapping[str, Mapping[str, Any]]) -> Table:
         frames = source.get("frames") or {}
         dropped = frames.get("dropped")
         table.add_row(
-            Text(printable(name)),
+            Text(_name(name, source)),
             _count(frames.get("processed")),
             _count(None if dropped is None else sum(dropped.values())),
             _known(rate(source.get("fps"))),
             Text(_exits(source.get("exits"))),
         )
     return table
+
+
+def _name(name: str, source: Mapping[str, Any]) -> str:
+    """Also whether its figures are of several times that it was read, and whether it is gone."""
+    sessions = source.get("sessions") or 1
+    notes = [f"{count(sessions)} sessions"] if sessions > 1 else []
+    if source.get("state") == "removed":
+        notes.append("removed")
+    return printable(name) + (f" ({', '.join(notes)})" if notes else "")
 
 
 def _frames(frames: Mapping[str, Any] | None) -> str:

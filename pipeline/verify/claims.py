@@ -85,7 +85,8 @@ class Claims:
     @property
     def is_unchecked(self) -> NDArray[np.bool_]:
         """For each of `rows`, whether its answer was not checked."""
-        return self.rows == _UNCHECKED
+        unchecked: NDArray[np.bool_] = self.rows == _UNCHECKED
+        return unchecked
 
 
 def no_claims(answers: Answers) -> Claims:

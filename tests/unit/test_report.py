@@ -442,13 +442,8 @@ def test_sources_that_came_and_went_are_on_the_page_with_all_their_sessions(chan
     summary = {
         "sources": {
             "front": {"state": "ended", "sessions": 1},
-            "gate": {
-                "state": "removed",
-                "sessions": 2,
-                "reason": "removed",
-                "frames": frames | more,
-            },
-            "brief": {"state": "removed", "sessions": 1, "frames": frames | more | brief},
+            "gate": gone | {"sessions": 2, "frames": frames | more},
+            "brief": gone | {"sessions": 1, "frames": frames | more | brief},
         }
     }
     page = changed(summary)

@@ -136,6 +136,14 @@ def test_summary_shows_the_figures_and_every_source():
     assert "none" in next(line for line in text.split("\n") if line.startswith("alarms"))
 
 
+def test_summary_says_which_sources_are_gone_and_which_were_read_several_times():
+    front = SUMMARY["sources"]["front"] | {"state": "ended", "sessions": 1}
+    gone = front | {"state": "removed", "sessions": 2}
+    lines = table(SUMMARY | {"sources": {"front": front, "gate": gone}}, 140).splitlines()
+    assert lines[-2].startswith(" front  ")
+    assert lines[-1].startswith(" gate (2 sessions, removed) |")
+
+
 def test_summary_of_nulls_says_not_measured_and_never_zero():
     text = table({**dict.fromkeys(SUMMARY), "sources": {}})
     assert text.count("not measured") == 11
