@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pipeline.config import MEGABYTE
 from pipeline.sinks.base import FRAME_EVENT, UNKNOWN_OFFSET, Key, Record, Sink, is_no_room
+from pipeline.sinks.heap import give_back
 from pipeline.sinks.video_parts import VideoParts
 
 if TYPE_CHECKING:  # codecs and arrays are loaded where a video is really written
@@ -151,6 +152,7 @@ class VideoSink(Sink):
             self._parts.finished(path, file.frames)
             del file
             gc.collect()  # an encoder's objects refer to each other, and hold megabytes
+            give_back()
 
     def _no_room(self, error: OSError) -> None:
         """Keep of the part what can be played, count the rest, and look again later.

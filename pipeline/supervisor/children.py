@@ -19,10 +19,6 @@ from pipeline.transport import Context
 log = logging.getLogger(__name__)
 
 _MAX_LOG_BYTES = 65_536
-_MALLOC = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
-"""Of a sink. glibc otherwise learns anew from every part of a video which blocks are worth keeping,
-and memory creeps up for half an hour. Lower thresholds keep less, and cost 2 ms of page faults a
-frame."""
 
 
 class Child(ABC):
@@ -90,7 +86,6 @@ class ChildProcess(Child):
             stdin=subprocess.PIPE,
             stdout=None if isinstance(spec, MonitorSpec) else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            env={**_MALLOC, **os.environ} if self.role == "sink" else None,
             start_new_session=True,
             pass_fds=() if keep_open is None else (keep_open,),
         )

@@ -1,0 +1,32 @@
+"""Freed memory goes back to the system."""
+
+import ctypes
+from pathlib import Path
+
+import pytest
+
+from pipeline.sinks import heap
+
+MEGABYTE = 1 << 20
+
+
+def anonymous_bytes():
+    for line in Path("/proc/self/smaps_rollup").read_text().splitlines():
+        if line.startswith("Anonymous:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no line Anonymous")
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="needs glibc")
+def test_blocks_between_those_that_live_on_are_given_back():
+    """Blocks below the size that malloc maps one by one, every second of which is freed."""
+    blocks = [bytearray(b"x" * 65_000) for _ in range(1_000)]
+    full = anonymous_bytes()
+    del blocks[::2]
+    heap.give_back()
+    assert anonymous_bytes() < full - 20 * MEGABYTE
+
+
+def test_without_glibc_nothing_happens(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
+    heap.give_back()
