@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from dart_stream.difficulty import difficulty_parts, estimator_flops, workspace
-from dart_stream.difficulty.parts import _workspaces
+from dart_stream.difficulty import estimator_flops, workspace
+from dart_stream.difficulty.parts import _workspaces, parts_by_numpy
 
 MAX_FLOPS = 78_900  # that the paper's authors state for a 32x32 picture
 ARITHMETIC_FREE = {"copyto"}  # moves and converts
@@ -46,11 +46,11 @@ def counted_flops(images, monkeypatch):
     )
     _workspaces.__init__()  # forget memory that does not count
     Counted.flops = 0
-    parts = difficulty_parts(images)
+    parts = parts_by_numpy(images)
     counted = Counted.flops
     monkeypatch.undo()
     _workspaces.__init__()
-    np.testing.assert_array_equal(parts, difficulty_parts(images))
+    np.testing.assert_array_equal(parts, parts_by_numpy(images))
     return counted
 
 
