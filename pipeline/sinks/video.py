@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from pipeline.config import MEGABYTE
+from pipeline.heap import give_back
 from pipeline.sinks.base import FRAME_EVENT, UNKNOWN_OFFSET, Key, Record, Sink, is_no_room
-from pipeline.sinks.heap import give_back
 from pipeline.sinks.video_parts import VideoParts
 
 if TYPE_CHECKING:  # codecs and arrays are loaded where a video is really written

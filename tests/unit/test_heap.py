@@ -1,11 +1,12 @@
 """Freed memory goes back to the system."""
 
 import ctypes
+import threading
 from pathlib import Path
 
 import pytest
 
-from pipeline.sinks import heap
+from pipeline import heap
 
 MEGABYTE = 1 << 20
 
@@ -25,6 +26,19 @@ def test_blocks_between_those_that_live_on_are_given_back():
     del blocks[::2]
     heap.give_back()
     assert anonymous_bytes() < full - 20 * MEGABYTE
+
+
+def test_a_thread_gives_back_until_it_is_told_to_stop(monkeypatch):
+    stopping, calls = threading.Event(), []
+
+    def give_back():
+        calls.append(1)
+        if len(calls) == 3:
+            stopping.set()
+
+    monkeypatch.setattr(heap, "give_back", give_back)
+    heap.give_back_until(stopping, interval_s=0.001)
+    assert len(calls) == 3
 
 
 def test_without_glibc_nothing_happens(monkeypatch):
