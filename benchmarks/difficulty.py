@@ -28,6 +28,7 @@ from dart_stream.difficulty import (
     difficulty_parts,
     estimator_flops,
     fit_difficulty,
+    measured_by,
     paper_difficulty,
 )
 from dart_stream.difficulty.parts import parts_by_numpy
@@ -88,6 +89,7 @@ def measure(args: argparse.Namespace) -> dict[str, object]:
         "precision": engine.precision,
         "torch": str(torch.__version__),
         "numpy": np.__version__,
+        "measured_by": measured_by(),
         "n": args.repeats,
         "model": args.model,
         "batch": args.batch,

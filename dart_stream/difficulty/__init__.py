@@ -10,9 +10,10 @@ Modes:
   distribution, so it cannot saturate, and weights are comparable across parts;
 - `paper-code`: what the authors' program computes (`paper_code_difficulty`), for comparison only.
 
-Numpy alone; `dart_stream.torch_difficulty` computes the same on tensors.
+Numpy, or numba where it is installed; `dart_stream.torch_difficulty` computes the same on tensors.
 """
 
+from dart_stream.difficulty.compiled import measured_by
 from dart_stream.difficulty.definition import (
     EDGE_FLOOR,
     PAPER_WEIGHTS,
@@ -48,6 +49,7 @@ __all__ = [
     "estimator_flops",
     "fit_difficulty",
     "fit_difficulty_to_parts",
+    "measured_by",
     "paper_code_difficulty",
     "paper_difficulty",
     "paper_difficulty_of_parts",

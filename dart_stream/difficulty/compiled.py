@@ -12,3 +12,8 @@ def compiled_kernel() -> ModuleType | None:
         return importlib.import_module("dart_stream.difficulty.kernel")
     except ImportError:
         return None
+
+
+def measured_by() -> str:
+    """What bytes are measured by here, for people: "numba" or "numpy"."""
+    return "numpy" if compiled_kernel() is None else "numba"

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from pipeline.cli.complaint import complain
 from pipeline.cli.measuring import require_at_least
 from pipeline.errors import ConfigError
 from pipeline.one_line import one_line
@@ -57,9 +58,9 @@ def execute(args: argparse.Namespace) -> int:
     _write(args.run / VERIFIED, found)
     print_verification(found)
     for words in found.complaints:
-        _tell(f"{words}; left out")
+        complain(one_line(f"{words}; left out"))
     if found.left_out:
-        _tell(_in_part(found))
+        complain(one_line(_in_part(found)))
     return {True: 0, False: 1, None: 2}[found.kept]
 
 
@@ -67,10 +68,6 @@ def _in_part(found: "Verification") -> str:
     n, first = found.unchecked, found.left_out[0]
     more = f"; {len(found.left_out) - 1} more reasons above" if len(found.left_out) > 1 else ""
     return f"{n:,} of {found.regions + n:,} answers could not be checked: {first.why}{more}"
-
-
-def _tell(words: str) -> None:
-    print(f"dart-stream: {one_line(words)}", file=sys.stderr)  # noqa: T201  # the place for it
 
 
 def _verified(args: argparse.Namespace) -> "Verification":

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dart_stream.difficulty import (
     DifficultyTables,
     difficulty_parts,
+    measured_by,
     paper_difficulty_of_parts,
 )
 from dart_stream.engine import Deadline, Engine, ExitDecisions, LegTimes, staged_model
@@ -64,7 +65,7 @@ def run_worker(spec: WorkerSpec, context: Context, stopping: threading.Event) ->
         except DartStreamError as error:
             link.send(Fatal(str(error)))
             return
-        log.info("%s", worker.engine.description)
+        log.info("%s, difficulty by %s", worker.engine.description, measured_by())
         about = {"description": worker.engine.description, "precision": worker.engine.precision}
         link.send(Hello("worker", spec.name, os.getpid(), about=about))
         _serve(worker, link, stopping)
@@ -113,7 +114,9 @@ class Classifier:
         self._observes = spec.observes
         self._policies: dict[int, Policy] = {}
         # What is compiled when it first runs, is so now rather than in a frame's latency.
-        difficulty_parts(np.zeros((1, *self._info.input_size, 3), np.uint8))
+        parts = difficulty_parts(np.zeros((1, *self._info.input_size, 3), np.uint8))
+        if self._tables is not None:
+            self._tables.score_parts(parts)
         self.engine.warm_up(_WARM_BATCHES)
         self.cold_batches = deque(_cold_batches(spec, self.engine.device.type))
         self._legs = None

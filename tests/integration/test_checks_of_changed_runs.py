@@ -135,15 +135,21 @@ def test_each_session_is_played_again_as_it_was_read(changed, verify, tool, copy
     assert report["differences"]["max_confidence"] < 1e-6
 
 
-def test_what_cannot_be_read_any_more_is_left_out_counted_and_never_called_kept(
-    changed, verify, copy
-):
+def side_is_read(copy):
+    """A script: a source is added and read to its end."""
+
     def script(outside):
         outside.wait_for("front", 25)
         outside.source("add", "side", f"uri={copy}")
         outside.wait_for_end("side")
 
-    run = changed(script, *FIXED)
+    return script
+
+
+def test_what_cannot_be_read_any_more_is_left_out_counted_and_never_called_kept(
+    changed, verify, copy
+):
+    run = changed(side_is_read(copy), *FIXED)
     copy.unlink()
     status, found, said = verify(run.out)
     assert (status, found["kept"], found["broken"]) == (2, None, [])
@@ -163,12 +169,7 @@ def test_what_cannot_be_read_any_more_is_left_out_counted_and_never_called_kept(
 
 
 def test_a_promise_that_is_broken_where_it_can_be_checked_is_broken(changed, verify, copy):
-    def script(outside):
-        outside.wait_for("front", 25)
-        outside.source("add", "side", f"uri={copy}")
-        outside.wait_for_end("side")
-
-    run = changed(script, *FIXED)
+    run = changed(side_is_read(copy), *FIXED)
     copy.unlink()
     results = run.out / "results.jsonl"
     lines = [json.loads(line) for line in results.read_text().splitlines()]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from dart_stream.difficulty import kernel
 from pipeline.config import ModelConfig
 from pipeline.messages import PolicyBody, Stop
 from pipeline.roles.worker import Classifier, _cold_batches, _serve
@@ -70,3 +71,11 @@ def test_sizes_that_cannot_come_or_need_no_kernels_are_left_out(max_batch, devic
     sizes = _cold_batches(spec("any", max_batch=max_batch), device)
     assert sizes == sorted(set(sizes))
     assert (sizes[-1] if sizes else None) == largest
+
+
+@pytest.mark.parametrize("step", ["parts_of_bytes", "scores_of_parts"])
+def test_nothing_of_difficulty_is_left_to_compile_for_the_first_frame(monkeypatch, step):
+    calls, real = [], getattr(kernel, step)
+    monkeypatch.setattr(kernel, step, lambda *given: calls.append(1) or real(*given))
+    Classifier(spec("default", max_batch=1))
+    assert calls
