@@ -129,8 +129,8 @@ class Classifier:
     def warm_up_one(self) -> None:
         """Compile for the next batch size, if one is cold.
 
-        Survivors come in any number, so a worker meets all sizes sooner or later. It should not
-        be a frame that waits for that, nor should memory go on growing for hours.
+        Survivors come in any number, so a worker meets all sizes sooner or later, and memory
+        would go on growing for hours. A frame that comes meanwhile waits for this one size.
         """
         if self.cold_batches:
             self.engine.warm_up([self.cold_batches.popleft()])
