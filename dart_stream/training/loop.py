@@ -24,6 +24,7 @@ from dart_stream.training.batches import LabelledImages, TrainingBatches
 from dart_stream.training.checkpoint import read_checkpoint, write_checkpoint
 from dart_stream.training.curves import MATPLOTLIB_HINT, draw_curves, write_curves
 from dart_stream.training.events import EpochRecord, OnProgress, Remark, StepProgress
+from dart_stream.training.freezing import freeze
 from dart_stream.training.inference import exit_logits
 from dart_stream.training.losses import JointLoss
 from dart_stream.training.moving_average import moving_average
@@ -56,7 +57,7 @@ class Trainer:
 
     Raises:
         ModelError: the directory holds the training of something else, or a damaged checkpoint;
-            or the recipe does not fit the network.
+            or the recipe does not fit the network, `frozen` included.
     """
 
     def __init__(  # noqa: PLR0913 - what a training is made of, each named by its caller
@@ -83,6 +84,7 @@ class Trainer:
         self._checkpoint_every_s = checkpoint_every_s
         self._teacher = teacher
         self._batches = TrainingBatches(train, recipe, self.normalise)
+        freeze(network, recipe.frozen)
         self._averaged = moving_average(network, recipe.ema_decay)
         self._optimizers = Optimizers(network, recipe)
         cumulative = count_macs(network).cumulative()

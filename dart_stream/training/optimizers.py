@@ -24,7 +24,8 @@ class Optimizers:
         kernels = _stage_kernels(network) if recipe.optimizer == "muon" else []
         self._kernels = [(weight, _as_matrix(weight)) for weight in kernels]
         by_muon = {id(weight) for weight in kernels}
-        self._all = [_sgd([p for p in network.parameters() if id(p) not in by_muon], recipe)]
+        trained = [p for p in network.parameters() if p.requires_grad]
+        self._all = [_sgd([p for p in trained if id(p) not in by_muon], recipe)]
         if kernels:
             self._all.append(_muon([matrix for _, matrix in self._kernels], recipe))
 
@@ -109,7 +110,7 @@ def _stage_kernels(network: MultiExitNetwork) -> list[Tensor]:
         for layer in layers
         if isinstance(layer, nn.Linear) or (isinstance(layer, nn.Conv2d) and layer.groups == 1)
     ]
-    return [layer.weight for layer in mixing]
+    return [layer.weight for layer in mixing if layer.weight.requires_grad]
 
 
 def _as_matrix(weight: Tensor) -> nn.Parameter:

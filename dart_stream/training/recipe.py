@@ -68,6 +68,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         rand_augment: operations of RandAugment (colour, contrast, sharpness, shear, rotation, ...)
             that each picture goes through, 0 for none. Small networks want one or two.
         rand_augment_magnitude: strength of those operations, 0 to 30.
+        frozen: shell patterns of the names of weights that stay as they are, such as
+            `stages.0.*`; for a network that starts trained (`--pretrained`, `--start`).
         validation: share of each class of `train` held back for validation.
         seed: of weights, split, order and augmentation.
         precision: of the arithmetic inside the network; weights are kept in float32.
@@ -105,6 +107,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     cutmix_epochs: Count | None = None
     rand_augment: Annotated[int, Meta(ge=0)] = 0
     rand_augment_magnitude: Annotated[int, Meta(ge=0, le=30)] = 9
+    frozen: list[str] = []
     validation: Annotated[float, Meta(gt=0, lt=1)] = 0.1
     seed: Annotated[int, Meta(ge=0)] = 0
     precision: Literal["bf16", "fp32"] = "bf16"

@@ -183,6 +183,12 @@ def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> 
     from dart_stream.model_dir import load_network, read_info, resolve
     from dart_stream.models import create_model, create_pretrained, start_from
 
+    if recipe.frozen and not (args.pretrained or args.start):
+        raise DataError(
+            "frozen: expected trained weights to be left as they are, got a fresh network; "
+            "give --pretrained or --start, or remove `frozen` from the recipe"
+        )
+
     # A training that goes on has its weights, and needs no connection for them.
     fresh = not (args.out / "training" / "checkpoint.pt").exists()
     create = create_pretrained if args.pretrained and fresh else create_model

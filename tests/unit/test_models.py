@@ -20,6 +20,7 @@ from dart_stream.models import (
     register,
 )
 from dart_stream.training import load_recipe
+from dart_stream.training.freezing import freeze
 
 TINY = {"stages": [[4], [8]], "strides": [1, 2], "stem": [4], "stem_strides": [2], "heads": []}
 
@@ -260,6 +261,15 @@ def test_every_recipe_s_network_can_be_built(path):
     network = create_model(family, input_size=recipe.input_size, **recipe.model)
     assert count_macs(network).plain() > 0
     assert recipe.cutout < min(recipe.input_size) / 2
+
+
+def test_the_teacher_s_recipe_freezes_weights_that_are_there():
+    recipe = load_recipe(RECIPES[0].parent / "teacher-cifar10.yaml")
+    network = create_model("timm", input_size=recipe.input_size, **recipe.model)
+    freeze(network, recipe.frozen)
+    trained = {name for name, weight in network.named_parameters() if weight.requires_grad}
+    assert "heads.1.classifier.weight" in trained
+    assert not {name for name in trained if "conv_dw" in name or "blocks.2" in name}
 
 
 def test_every_family_of_the_paper_has_a_recipe():

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from dart_stream.data import open_dataset
@@ -126,6 +127,20 @@ def test_training_starts_from_a_model_of_the_same_shape(run, data, tmp_path):
     shutil.rmtree(tmp_path / "model")
     with pytest.raises(ModelError, match=r"weights of .*first: 'stages.* shape \[6, 3"):
         run("--start", tmp_path / "first", recipe=tmp_path / "wide.yaml")
+
+
+def test_only_trained_weights_can_be_frozen(run, data, tmp_path):
+    (tmp_path / "frozen.yaml").write_text(RECIPE + "frozen: [stages.0.*]\n")
+    with pytest.raises(DataError, match=r"got a fresh network; give --pretrained or --start"):
+        run(recipe=tmp_path / "frozen.yaml")
+    run("--epochs", "1")
+    (tmp_path / "model").rename(tmp_path / "first")
+    run("--epochs", "1", "--start", tmp_path / "first", recipe=tmp_path / "frozen.yaml")
+    kept, trained = (
+        load_network(tmp_path / name, read_info(tmp_path / name)) for name in ("first", "model")
+    )
+    assert torch.equal(kept.stages[0][0].weight, trained.stages[0][0].weight)
+    assert not torch.equal(kept.heads[-1].linear.weight, trained.heads[-1].linear.weight)
 
 
 def test_damaged_pictures_are_named(run, data, tmp_path, capsys):
