@@ -9,13 +9,13 @@ and how far d of the model is from uniform (Kolmogorov-Smirnov), with its quanti
 
 import argparse
 import json
-import math
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from kolmogorov_smirnov import kolmogorov_smirnov
 
 from dart_stream.data import open_dataset
 from dart_stream.difficulty import DifficultyTables, paper_code_difficulty, paper_difficulty
@@ -76,20 +76,6 @@ def described(values: Any) -> dict[str, Any]:
 def never(alpha: Any, tau: float) -> float:
     """Share of the pictures whose threshold is lifted to 1: no confidence exceeds it."""
     return float((tau + BETA_DIFF * alpha >= 1).mean())
-
-
-def kolmogorov_smirnov(values: Any) -> dict[str, float]:
-    """Largest distance to the uniform distribution, and the chance of a larger one if it were.
-
-    Reference: asymptotic distribution of Kolmogorov, 1933, with Stephens' correction, 1970.
-    """
-    n = len(values)
-    ordered = np.sort(values.astype(np.float64))
-    ranks = np.arange(1, n + 1) / n
-    distance = float(max((ranks - ordered).max(), (ordered - ranks + 1 / n).max()))
-    scaled = (math.sqrt(n) + 0.12 + 0.11 / math.sqrt(n)) * distance
-    terms = [(-1) ** (k - 1) * math.exp(-2 * k * k * scaled * scaled) for k in range(1, 101)]
-    return {"ks_distance": distance, "ks_p": min(1.0, max(0.0, 2 * sum(terms)))}
 
 
 if __name__ == "__main__":
