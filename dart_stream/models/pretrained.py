@@ -59,28 +59,39 @@ def adopt_weights(network: MultiExitNetwork, weights: Mapping[str, Tensor]) -> N
                 )
 
 
-def start_from(network: MultiExitNetwork, trained: MultiExitNetwork, name: str) -> None:
-    """Copy a trained network's weights into one of the same shape, to go on training.
+def start_from(network: MultiExitNetwork, trained: Mapping[str, MultiExitNetwork]) -> None:
+    """Copy the mean of trained networks' weights into one of the same shape, to go on training.
 
-    Heads for another number of classes stay fresh in their last layer.
+    The mean of several is good where they come from one network that was trained further in
+    several ways; of networks that began apart it is noise. Heads for another number of classes stay
+    fresh in their last layer.
+
+    Reference: Wortsman et al., "Model soups", 2022.
 
     Args:
         network: takes the weights.
-        trained: has them.
-        name: of the trained model, for messages.
+        trained: have them, under names for messages; at least one.
 
     Raises:
         ModelError: a stage has no weights there, or ones of another shape.
     """
-    weights = trained.state_dict()
+    found = {name: source.state_dict() for name, source in trained.items()}
     with torch.no_grad():
         for path, own in network.state_dict().items():
-            found = weights.get(path)
-            if found is not None and found.shape == own.shape:
-                own.copy_(found)
-            elif path.startswith("stages."):
-                shape = "none" if found is None else list(found.shape)
-                raise ModelError(
-                    f"weights of {name}: {path!r}: expected shape {list(own.shape)}, got {shape}; "
-                    "start from a model of the same family and configuration"
-                )
+            weights = [_fitting(body, path, own, name) for name, body in found.items()]
+            fitting = [weight for weight in weights if weight is not None]
+            if len(fitting) == len(found):
+                own.copy_(torch.stack([weight.double() for weight in fitting]).mean(0))
+
+
+def _fitting(weights: Mapping[str, Tensor], path: str, own: Tensor, name: str) -> Tensor | None:
+    found = weights.get(path)
+    if found is not None and found.shape == own.shape:
+        return found
+    if path.startswith("stages."):
+        shape = "none" if found is None else list(found.shape)
+        raise ModelError(
+            f"weights of {name}: {path!r}: expected shape {list(own.shape)}, got {shape}; "
+            "start from a model of the same family and configuration"
+        )
+    return None

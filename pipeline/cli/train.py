@@ -54,7 +54,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     weights.add_argument(
         "--start",
         metavar="M",
-        help="begin with the weights of a model of this family: zoo name or directory",
+        action="append",
+        default=[],
+        help="begin with the weights of a model of this family: zoo name or directory; several "
+        "times: with the mean of their weights",
     )
     parser.add_argument(
         "--teacher",
@@ -199,9 +202,9 @@ def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> 
         input_size=recipe.input_size,
         **recipe.model,
     )
-    if args.start is not None and fresh:
-        directory = resolve(args.start)
-        start_from(network, load_network(directory, read_info(directory)), args.start)
+    if args.start and fresh:
+        places = {name: resolve(name) for name in args.start}
+        start_from(network, {name: load_network(at, read_info(at)) for name, at in places.items()})
     return network
 
 
@@ -270,8 +273,8 @@ def _command(args: argparse.Namespace) -> str:
         words += ["--input-size", *map(str, args.input_size)]
     if args.pretrained:
         words += ["--pretrained"]
-    if args.start is not None:
-        words += ["--start", Path(args.start).name]
+    for start in args.start:
+        words += ["--start", Path(start).name]
     for teacher in args.teacher:
         words += ["--teacher", Path(teacher).name]
     if args.seed is not None:

@@ -129,6 +129,21 @@ def test_training_starts_from_a_model_of_the_same_shape(run, data, tmp_path):
         run("--start", tmp_path / "first", recipe=tmp_path / "wide.yaml")
 
 
+def test_training_starts_from_the_mean_of_several_models(run, tmp_path):
+    for seed in (1, 2):
+        run("--epochs", "1", "--seed", seed)
+        (tmp_path / "model").rename(tmp_path / f"m{seed}")
+    (tmp_path / "still.yaml").write_text(RECIPE + "frozen: [stages.*]\n")
+    starts = ["--start", tmp_path / "m1", "--start", tmp_path / "m2"]
+    run("--epochs", "1", *starts, recipe=tmp_path / "still.yaml")
+    first, second, mean = (
+        load_network(tmp_path / name, read_info(tmp_path / name)).stages[0][0].weight
+        for name in ("m1", "m2", "model")
+    )
+    torch.testing.assert_close(mean, (first + second) / 2, atol=1e-3, rtol=1e-3)
+    assert "--start m1 --start m2" in read_info(tmp_path / "model").figures["conditions"]["command"]
+
+
 def test_only_trained_weights_can_be_frozen(run, data, tmp_path):
     (tmp_path / "frozen.yaml").write_text(RECIPE + "frozen: [stages.0.*]\n")
     with pytest.raises(DataError, match=r"got a fresh network; give --pretrained or --start"):
