@@ -10,7 +10,7 @@ can be descended, is put right by leaving out the pictures that are most off.
 Reference: Yin et al., Dreaming to Distill: Data-free Knowledge Transfer via DeepInversion (CVPR
 2020), for the statistics of batch norms.
 
-    python tools/draw_demo_pictures.py --out pipeline/demo_pictures.png
+    python tools/draw_demo_pictures.py --seed 1 --out pipeline/demo_pictures.png
 
 256 pictures take some ten minutes on one core.
 """
