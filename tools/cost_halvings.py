@@ -3,7 +3,7 @@
 Thresholds are chosen for each budget on a random half, many times; what the other half then spends
 is compared with what the first one spent, and with how far two random halves differ anyway.
 
-    python tools/cost_halvings.py --model default --halvings 20 --out halvings.json
+    python tools/cost_halvings.py --model default --halvings 40 --out halvings.json
 """
 
 import argparse
@@ -30,7 +30,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--model", default="default", help="with calibration.safetensors")
-    parser.add_argument("--halvings", type=int, default=20)
+    parser.add_argument("--halvings", type=int, default=40)
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
     directory = resolve(args.model)

@@ -25,7 +25,8 @@ class Optimizers:
         self._kernels = [(weight, _as_matrix(weight)) for weight in kernels]
         by_muon = {id(weight) for weight in kernels}
         trained = [p for p in network.parameters() if p.requires_grad]
-        self._all = [_sgd([p for p in trained if id(p) not in by_muon], recipe)]
+        by_sgd = [p for p in trained if id(p) not in by_muon]
+        self._all = [_sgd(by_sgd, recipe)] if by_sgd else []
         if kernels:
             self._all.append(_muon([matrix for _, matrix in self._kernels], recipe))
 

@@ -46,6 +46,16 @@ def test_frozen_weights_stay_and_all_others_learn(tmp_path, optimizer):
     assert stayed == expected
 
 
+def test_kernels_of_the_stages_may_learn_alone(tmp_path):
+    frozen = ["heads.*", "*.bias", "stages.0.[148].weight", "stages.1.1.weight"]
+    trainer = make_trainer(tmp_path, optimizer="muon", frozen=frozen)
+    left = [weight.ndim for weight in trainer.network.parameters() if weight.requires_grad]
+    assert set(left) == {4}
+    before = weights(trainer.network)
+    after = weights(trainer.run())
+    assert not torch.equal(before["stages.1.0.weight"], after["stages.1.0.weight"])
+
+
 def test_another_choice_is_another_training(tmp_path):
     make_trainer(tmp_path).run()
     with pytest.raises(ModelError, match="another recipe"):
