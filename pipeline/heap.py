@@ -7,7 +7,9 @@ a process grows, and it stays so large for the months that it may run.
 
 import ctypes
 import threading
-from typing import Final
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
 
 INTERVAL_S: Final = 60.0
 """Pages that are wanted again come back within milliseconds; once a minute nobody notices."""
@@ -15,7 +17,7 @@ INTERVAL_S: Final = 60.0
 
 def give_back() -> None:
     """Give back what was freed; where there is no glibc, nothing happens."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = _malloc_trim()
     if trim is not None:
         trim(0)
 
@@ -24,3 +26,9 @@ def give_back_until(stopping: threading.Event, interval_s: float = INTERVAL_S) -
     """Give back now and then; for a thread of its own."""
     while not stopping.wait(interval_s):
         give_back()
+
+
+@cache
+def _malloc_trim() -> Callable[[int], Any] | None:
+    """Kept: opening the library each minute left kilobytes in circles, which nobody collected."""
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)

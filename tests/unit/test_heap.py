@@ -1,6 +1,7 @@
 """Freed memory goes back to the system."""
 
 import ctypes
+import gc
 import threading
 from pathlib import Path
 
@@ -41,6 +42,27 @@ def test_a_thread_gives_back_until_it_is_told_to_stop(monkeypatch):
     assert len(calls) == 3
 
 
+@pytest.fixture
+def looked_up_anew():
+    heap._malloc_trim.cache_clear()
+    yield
+    heap._malloc_trim.cache_clear()
+
+
+@pytest.mark.usefixtures("looked_up_anew")
 def test_without_glibc_nothing_happens(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     heap.give_back()
+
+
+def test_giving_back_leaves_nothing_for_the_collector():
+    """It runs once a minute for months, in processes that make too little garbage to collect."""
+    heap.give_back()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            heap.give_back()
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
