@@ -36,7 +36,7 @@ class Lettering:
         mask = self._mask(text)
         x, y = max(0, at[0]), max(0, at[1])
         below = pixels[y : y + mask.shape[0], x : x + mask.shape[1]]
-        share = mask[: below.shape[0], : below.shape[1], None]
+        share = _share(mask[: below.shape[0], : below.shape[1], None])
         below[:] = (below + share * (np.asarray(colour, np.float32) - below)).astype(np.uint8)
 
     def _metrics(self) -> tuple[int, int]:
@@ -44,10 +44,14 @@ class Lettering:
             return self._font.getmetrics()
         return self.height, 0
 
-    def _draw(self, text: str) -> NDArray[np.float32]:
-        """Shares of ink from 0 to 1, of shape (height, width)."""
+    def _draw(self, text: str) -> Pixels:
+        """Ink from 0 to 255, of shape (height, width)."""
         width = max(1, round(self._font.getlength(text)) + 1)
         picture = Image.new("L", (width, self.height))
         top = (self.height - self._ascent - self._descent) // 2
         ImageDraw.Draw(picture).text((0, top), text, fill=255, font=self._font)
-        return np.asarray(picture, np.float32) / np.float32(255)
+        return np.array(picture, np.uint8)
+
+
+def _share(ink: Pixels) -> NDArray[np.float32]:
+    return ink.astype(np.float32) / np.float32(255)
