@@ -48,6 +48,8 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         disagreement: share answered unlike the full network; one-sided.
         exit_gap: accuracy lost by leaving early; None without labels.
         cost_share: mean cost as a share of the full network's, an estimate on these pictures.
+        candidates: among how many policies these pictures chose by what they cost; every bound
+            holds for all of them at once.
     """
 
     distribution: str
@@ -56,10 +58,15 @@ class Certificate(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     disagreement: Bound
     exit_gap: Bound | None
     cost_share: float
+    candidates: int = 1
 
 
 def certify(
-    decisions: Decisions, cost_share: float, distribution: str, confidence: float = 0.95
+    decisions: Decisions,
+    cost_share: float,
+    distribution: str,
+    confidence: float = 0.95,
+    candidates: int = 1,
 ) -> Certificate:
     """Bound disagreement and exit gap.
 
@@ -68,16 +75,19 @@ def certify(
         cost_share: see `Certificate`.
         distribution: see `Certificate`.
         confidence: in (0, 1).
+        candidates: see `Certificate`; each gets its part of 1 - confidence.
     """
+    each = 1 - (1 - confidence) / candidates
     n = len(decisions.exits)
     differ = int((decisions.answers != decisions.full).sum())
     return Certificate(
         distribution=distribution,
         n=n,
         confidence=confidence,
-        disagreement=Bound(estimate=differ / n, upper=clopper_pearson_upper(differ, n, confidence)),
-        exit_gap=None if decisions.labels is None else _exit_gap(decisions, confidence),
+        disagreement=Bound(estimate=differ / n, upper=clopper_pearson_upper(differ, n, each)),
+        exit_gap=None if decisions.labels is None else _exit_gap(decisions, each),
         cost_share=cost_share,
+        candidates=candidates,
     )
 
 

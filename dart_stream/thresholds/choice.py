@@ -21,7 +21,8 @@ from dart_stream.thresholds.certificate import (
 )
 from dart_stream.thresholds.frontier import FrontierPoint, Worth, find_frontier, full_depth
 from dart_stream.thresholds.grid import MAX_EXACT_EXITS
-from dart_stream.thresholds.objectives import MaxDisagreement, Objective
+from dart_stream.thresholds.objectives import CostBudget, MaxDisagreement, Objective
+from dart_stream.thresholds.spending import spend
 from dart_stream.thresholds.walk import walk
 
 FORMAT_VERSION: Final = 1
@@ -111,9 +112,10 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
 ) -> ChosenPolicy:
     """Find the frontier on one half, pick a point, and certify it on the other.
 
-    Objectives are met on the first half, and the other one says what came of it; but a limit on
-    disagreement may be kept as a bound: then the other half decides how far to go
-    (`walk`, along `safe_to_aggressive`), which takes a few hundred pictures.
+    Objectives are met on the first half, and the other one says what came of it; but what limits a
+    policy may be kept where it is certified, and then the other half decides how far to go. For
+    disagreement that is a bound (`walk`, along `safe_to_aggressive`), which takes a few hundred
+    pictures; for a budget it is the mean cost (`spend`).
 
     Args:
         table: of pictures that the model was not trained on.
@@ -123,7 +125,7 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
         worth: what the frontier keeps.
         betas: sensitivities to difficulty that compete.
         confidence: of the certificate's bounds.
-        bounded: keep a limit on disagreement as a bound.
+        bounded: keep a limit on disagreement as a bound, a budget on the second half.
 
     Raises:
         DataError: the objective cannot be met.
@@ -132,15 +134,17 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     frontier = find_frontier(selection, costs, worth, betas)
     full = full_depth(selection, costs)
     held_out = table.take(halves.certification)
-    limit = objective.share if bounded and isinstance(objective, MaxDisagreement) else None
-    if limit is not None:
-        candidates = safe_to_aggressive(frontier, full, selection, costs)
-        point = walk(candidates, full, held_out, limit, confidence)
-    else:
-        point = objective.choose(frontier, full)
+    point, candidates = objective.choose(frontier, full), 1
+    match objective if bounded else None:
+        case MaxDisagreement(share=limit):
+            safest_first = safe_to_aggressive(frontier, full, selection, costs)
+            point = walk(safest_first, full, held_out, limit, confidence)
+        case CostBudget(share=share):
+            spending = spend(frontier, point, held_out, costs, share * full.cost)
+            point, candidates = spending.point, spending.candidates
     decisions, cost = decide(held_out, policy_of(point), costs)
-    certificate = certify(decisions, cost / costs.plain(), table.source, confidence)
-    if limit is not None:
+    certificate = certify(decisions, cost / full.cost, table.source, confidence, candidates)
+    if bounded and isinstance(objective, MaxDisagreement):
         certificate = gap_within_disagreement(certificate)
     return ChosenPolicy(point, frontier, full, certificate)
 

@@ -49,5 +49,10 @@ def _certificate_lines(made: Recalibrated) -> list[str]:
             f"accuracy lost to leaving early: {100 * gap.estimate:.2f} points "
             f"({100 * (gap.lower or 0.0):.2f} to {100 * gap.upper:.2f})"
         )
+    if certificate.candidates > 1:
+        lines.append(
+            f"these pictures took one of {certificate.candidates} policies by its cost; bounds are "
+            "for all of them"
+        )
     lines.append(f"holds for pictures like these: {certificate.distribution}")
     return lines

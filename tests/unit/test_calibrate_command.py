@@ -70,6 +70,17 @@ def test_the_frontier_of_agreement_is_kept_from_cheap_to_dear(pictures, tmp_path
     assert frontier[0]["disagreement"] > frontier[-1]["disagreement"]
 
 
+def test_a_budget_says_what_later_footage_took(tmp_path, capsys):
+    out = tmp_path / "mine"
+    source = "synthetic://?frames=200"
+    assert calibrate("--source", source, "--macs-fraction", "0.5", "--out", str(out)) == 0
+    certificate = read_policy(out)["certificate"]
+    assert certificate["cost_share"] <= 0.5
+    assert certificate["candidates"] > 1
+    printed = capsys.readouterr().out
+    assert f"took one of {certificate['candidates']} policies by its cost" in printed
+
+
 def test_footage_needs_no_labels(tmp_path, capsys):
     out = tmp_path / "mine"
     source = "synthetic://?frames=120"

@@ -8,6 +8,7 @@ import pytest
 from dart_stream.costs import Costs
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
+from dart_stream.metrics import clopper_pearson_upper
 from dart_stream.policies import policy_from_dict
 from dart_stream.thresholds import CostBudget, MaxDisagreement
 from dart_stream.thresholds.choice import (
@@ -17,6 +18,7 @@ from dart_stream.thresholds.choice import (
     random_halves,
     thinned,
 )
+from dart_stream.thresholds.spending import STEPS
 
 
 def table(count=2000, seed=0, labelled=True):
@@ -59,12 +61,14 @@ def test_too_few_pictures_are_refused():
 
 
 def test_what_is_certified_was_not_selected_on():
+    """Of the second half a budget sees what it costs, never what is answered."""
     made = table()
     halves = random_halves(len(made), seed=0)
     budget = CostBudget(0.6)
     before = chosen(made, halves, budget)
     other = made.logits.copy()
-    other[halves.certification] = other[halves.certification][:, ::-1]
+    early = other[halves.certification, :-1]
+    other[halves.certification, :-1] = np.roll(early, 1, axis=-1)  # other classes, as confident
     changed = chosen(ExitTable(**(made.__dict__ | {"logits": other})), halves, budget)
     assert changed.point == before.point
     assert changed.certificate != before.certificate
@@ -108,6 +112,47 @@ def test_too_few_pictures_for_the_limit_leave_the_full_network():
 def test_another_objective_gets_an_interval_of_its_gap():
     gap = chosen(table(), objective=CostBudget(0.6), worth="accuracy").certificate.exit_gap
     assert gap.lower < gap.estimate < gap.upper
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("share", [0.35, 0.5])
+def test_a_budget_is_kept_on_the_pictures_that_certify(seed, share):
+    made = chosen(table(count=4000, seed=seed), objective=CostBudget(share), worth="accuracy")
+    assert 0.95 * share <= made.certificate.cost_share <= share  # as far as the grid is fine
+    assert 1 < made.certificate.candidates <= len(STEPS)
+
+
+def test_a_budget_is_kept_on_later_footage_that_is_harder():
+    made = table(count=4000)
+    harder = made.logits.copy()
+    harder[2000:] *= 0.8  # less confident
+    later = ExitTable(**(made.__dict__ | {"logits": harder}))
+    halves, budget = earlier_and_later(len(later)), CostBudget(0.5)
+    planned = chosen(later, halves, budget, "accuracy", bounded=False)
+    assert planned.certificate.cost_share > 0.5
+    assert planned.certificate.candidates == 1
+    assert chosen(later, halves, budget, "accuracy").certificate.cost_share <= 0.5
+
+
+def test_where_no_candidate_is_cheap_enough_the_certificate_says_what_it_costs():
+    made = table(count=4000)
+    harder = made.logits.copy()
+    harder[2000:] *= 0.01  # nobody leaves early
+    later = ExitTable(**(made.__dict__ | {"logits": harder}))
+    halves = earlier_and_later(len(later))
+    certificate = chosen(later, halves, CostBudget(0.5), "accuracy").certificate
+    assert certificate.cost_share > 0.9
+
+
+def test_a_bound_over_candidates_is_wider_than_for_one():
+    made = table(count=4000)
+    halves, budget = random_halves(len(made), seed=0), CostBudget(0.5)
+    certificate = chosen(made, halves, budget, "accuracy").certificate
+    differ = round(certificate.disagreement.estimate * certificate.n)
+    alone = clopper_pearson_upper(differ, certificate.n, 0.95)
+    all_at_once = clopper_pearson_upper(differ, certificate.n, 1 - 0.05 / certificate.candidates)
+    assert certificate.confidence == 0.95
+    assert certificate.disagreement.upper == all_at_once > alone
 
 
 def test_footage_without_labels_needs_agreement_only():
