@@ -20,7 +20,7 @@ from dart_stream.model_info import ModelInfo
 from dart_stream.starting_policy import choose_thresholds
 from dart_stream.thresholds import MaxDisagreement, Objective, choose_sensitivity
 from dart_stream.thresholds.choice import ChosenPolicy, Halves, choose_policy
-from dart_stream.thresholds.frontier import Worth
+from dart_stream.thresholds.point import Worth
 
 _FIRST_DISAGREEMENT: Final = 0.02
 """Of the rough thresholds that tell who reaches an exit while temperatures are fitted."""
@@ -73,7 +73,7 @@ def recalibrate(
     tables = fit_difficulty_to_parts(half.parts)
     fitted = replace(table, temperatures=temperatures, difficulty=tables.score_parts(table.parts))
     half = fitted.take(halves.selection)
-    worth: Worth = "agreement" if wants_agreement(objective, half) else "accuracy"
+    worth: Worth = "agreement" if wants_agreement(objective, half) else "expected"
     on_step("searching thresholds")
     beta = choose_sensitivity(half, half.macs, worth).beta
     chosen = choose_policy(

@@ -23,7 +23,7 @@ from dart_stream.model_dir import read_info, resolve
 from dart_stream.policies import replay
 from dart_stream.thresholds import CostBudget, FrontierPoint, choose_sensitivity, find_frontier
 from dart_stream.thresholds.choice import policy_of, random_halves
-from dart_stream.thresholds.frontier import full_depth, score_point
+from dart_stream.thresholds.point import full_depth, score_point
 from dart_stream.thresholds.spending import spend
 
 BUDGETS = (0.75, 0.5, 0.35, 0.25)
@@ -60,8 +60,8 @@ def figures_of(table: ExitTable, seed: int) -> dict[float, dict[str, float]]:
     """By budget, all as shares of it, less 1: what was planned, and what came of it."""
     halves = random_halves(len(table), seed)
     half, other, costs = table.take(halves.selection), table.take(halves.certification), table.macs
-    beta = choose_sensitivity(half, costs, "accuracy").beta
-    frontier = find_frontier(half, costs, "accuracy", sorted({0.0, beta}))
+    beta = choose_sensitivity(half, costs, "expected").beta
+    frontier = find_frontier(half, costs, "expected", sorted({0.0, beta}))
     found = {}
     for share in BUDGETS:
         budget = share * costs.plain()

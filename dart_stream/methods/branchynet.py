@@ -16,10 +16,10 @@ from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods.fitted_policy import FittedPolicy
 from dart_stream.methods.method import Method
-from dart_stream.methods.one_threshold import sweep
 from dart_stream.methods.worth import worth_of_answers
 from dart_stream.policies import EntropyPolicy
 from dart_stream.policies.entropy import entropy
+from dart_stream.thresholds.one_threshold import sweep
 
 
 class BranchyNetMethod(Method):
@@ -31,7 +31,7 @@ class BranchyNetMethod(Method):
         """Return the best threshold for each budget that one can keep to."""
         certainty = -entropy(table.probabilities[:, :-1]) / np.log(len(table.classes))
         paid = costs.paid(reads_difficulty=False)
-        tried = sweep(certainty, worth_of_answers(table), paid, span=(-1, 0))
+        tried = sweep(certainty, worth_of_answers(table), paid.up_to_exit(), span=(-1, 0))
         return [
             FittedPolicy(
                 name=self.name,

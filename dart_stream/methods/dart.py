@@ -6,7 +6,7 @@ Differs from the paper: see `policies.dart` for the rule and `thresholds.exact` 
 sensitivity to difficulty must earn its place (`thresholds.sensitivity`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,10 +15,11 @@ from dart_stream.exit_table import ExitTable
 from dart_stream.methods.fitted_policy import FittedPolicy
 from dart_stream.methods.method import Method
 from dart_stream.methods.setting import describe_thresholds
-from dart_stream.methods.worth import kind_of_worth
 from dart_stream.policies import DartPolicy
 from dart_stream.thresholds import FrontierPoint, choose_sensitivity, find_frontier
+from dart_stream.thresholds.point import Worth
 from dart_stream.thresholds.sensitivity import BETAS
+from dart_stream.thresholds.within import best_within_budgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +36,31 @@ class DartMethod(Method):
     name: ClassVar[str] = "dart"
 
     def fit(self, table: ExitTable, costs: Costs, budgets: Sequence[float]) -> list[FittedPolicy]:
-        """Return the dearest point of the frontier within each budget that reaches it."""
-        worth = kind_of_worth(table)
-        betas = {0.0}  # stays in: then no vector of plain thresholds on the grid is ever better
-        if self.betas:
-            betas.add(choose_sensitivity(table, costs, worth, self.betas).beta)
-        frontier = find_frontier(table, costs, worth, sorted(betas), self.levels)
-        fitted = []
+        """Return the vector expected to be right most often for each budget that any keeps to."""
+        fitted = self._without_labels if table.labels is None else self._with_labels
+        return [self._fitted(budget, point) for budget, point in fitted(table, costs, budgets)]
+
+    def _with_labels(
+        self, table: ExitTable, costs: Costs, budgets: Sequence[float]
+    ) -> Iterable[tuple[float, FrontierPoint]]:
+        betas = self._sensitivities(table, costs, "expected")
+        return best_within_budgets(table, costs, budgets, betas, self.levels).items()
+
+    def _without_labels(
+        self, table: ExitTable, costs: Costs, budgets: Sequence[float]
+    ) -> Iterator[tuple[float, FrontierPoint]]:
+        betas = self._sensitivities(table, costs, "agreement")
+        frontier = find_frontier(table, costs, "agreement", betas, self.levels)
         for budget in budgets:
             within = [point for point in frontier if point.cost <= budget * costs.plain()]
             if within:
-                fitted.append(self._fitted(budget, within[-1]))
-        return fitted
+                yield budget, within[-1]
+
+    def _sensitivities(self, table: ExitTable, costs: Costs, worth: Worth) -> list[float]:
+        """0 stays in: then no vector of plain thresholds on the grid is ever better."""
+        if not self.betas:
+            return [0.0]
+        return sorted({0.0, choose_sensitivity(table, costs, worth, self.betas).beta})
 
     def _fitted(self, budget: float, point: FrontierPoint) -> FittedPolicy:
         return FittedPolicy(

@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 from dart_stream.costs import Costs
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
-from dart_stream.methods.budget import best_within
 from dart_stream.methods.fitted_policy import FittedPolicy, alpha_of
 from dart_stream.methods.method import Method
 from dart_stream.methods.setting import describe_thresholds
 from dart_stream.methods.worth import worth_of_answers
 from dart_stream.policies import DartPaperPolicy
 from dart_stream.thresholds import Grid, score_all
+from dart_stream.thresholds.budget import best_within
 from dart_stream.thresholds.grid import MAX_EXACT_EXITS
 
 QUANTILES = tuple(q / 10 for q in range(1, 10))

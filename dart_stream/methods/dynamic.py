@@ -17,10 +17,10 @@ import numpy as np
 
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
-from dart_stream.methods.budget import best_within
 from dart_stream.methods.method import FittedMethod, Method
 from dart_stream.methods.outcome import Outcome
 from dart_stream.methods.worth import worth_of_answers
+from dart_stream.thresholds.budget import best_within
 from dart_stream.thresholds.dynamic import Answers, BinnedChain, Bins, StoppingRule
 from dart_stream.thresholds.dynamic_vectors import PRICES
 

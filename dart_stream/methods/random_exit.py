@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods.method import FittedMethod, Method
-from dart_stream.methods.one_threshold import sweep
 from dart_stream.methods.outcome import Outcome
+from dart_stream.thresholds.one_threshold import sweep
 
 _SEED: Final = 0
 
@@ -30,7 +30,7 @@ class RandomExitMethod(Method):
         paid = costs.paid(reads_difficulty=False)
         spent = np.broadcast_to(paid.up_to_exit(), (len(table), table.num_exits))
         # The dearest within the budget is wanted, so cost stands for worth.
-        tried = sweep(_lots(table), spent, paid, span=(0, 1))
+        tried = sweep(_lots(table), spent, paid.up_to_exit(), span=(0, 1))
         return [
             FittedRandomExit(
                 name=self.name,

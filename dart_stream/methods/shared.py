@@ -9,9 +9,9 @@ from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods.fitted_policy import FittedPolicy
 from dart_stream.methods.method import Method
-from dart_stream.methods.one_threshold import sweep
 from dart_stream.methods.worth import worth_of_answers
 from dart_stream.policies import FixedPolicy
+from dart_stream.thresholds.one_threshold import sweep
 
 
 class SharedThresholdMethod(Method):
@@ -23,7 +23,7 @@ class SharedThresholdMethod(Method):
         """Return the best threshold for each budget that one can keep to."""
         scores = table.confidence[:, :-1].astype(np.float64)
         paid = costs.paid(reads_difficulty=False)
-        tried = sweep(scores, worth_of_answers(table), paid, span=(0, 1))
+        tried = sweep(scores, worth_of_answers(table), paid.up_to_exit(), span=(0, 1))
         return [
             FittedPolicy(
                 name=self.name,

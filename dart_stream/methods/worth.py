@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dart_stream.exit_table import ExitTable
-from dart_stream.thresholds.frontier import Worth
+from dart_stream.thresholds.point import Worth
 
 
 def kind_of_worth(table: ExitTable) -> Worth:

@@ -2,11 +2,7 @@
 
 from dart_stream.thresholds.certificate import Bound, Certificate, Decisions, certify
 from dart_stream.thresholds.exact import GridOutcomes, score_all
-from dart_stream.thresholds.frontier import (
-    FrontierPoint,
-    find_frontier,
-    full_depth,
-)
+from dart_stream.thresholds.frontier import find_frontier
 from dart_stream.thresholds.grid import Grid, quantile_grid
 from dart_stream.thresholds.objectives import (
     CostBudget,
@@ -15,6 +11,7 @@ from dart_stream.thresholds.objectives import (
     Objective,
     PaperObjective,
 )
+from dart_stream.thresholds.point import FrontierPoint, full_depth
 from dart_stream.thresholds.scores import exit_scores
 from dart_stream.thresholds.sensitivity import Sensitivity, choose_sensitivity
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
-from dart_stream.thresholds.frontier import FrontierPoint, score_point
+from dart_stream.thresholds.point import FrontierPoint, score_point
 from dart_stream.thresholds.raised import raised
 
 _RISES: Final = (4.0, 2.5, 1.5, 0.8, 0.4, 0.2, 0.1, 0.05)

@@ -19,9 +19,10 @@ from dart_stream.thresholds.certificate import (
     certify,
     gap_within_disagreement,
 )
-from dart_stream.thresholds.frontier import FrontierPoint, Worth, find_frontier, full_depth
+from dart_stream.thresholds.frontier import find_frontier
 from dart_stream.thresholds.grid import MAX_EXACT_EXITS
 from dart_stream.thresholds.objectives import CostBudget, MaxDisagreement, Objective
+from dart_stream.thresholds.point import FrontierPoint, Worth, full_depth
 from dart_stream.thresholds.spending import spend
 from dart_stream.thresholds.walk import walk
 

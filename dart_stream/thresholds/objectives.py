@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dart_stream.errors import DataError
-from dart_stream.thresholds.frontier import FrontierPoint
+from dart_stream.thresholds.point import FrontierPoint
 
 
 class Objective(Protocol):

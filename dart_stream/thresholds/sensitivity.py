@@ -25,8 +25,9 @@ from dart_stream.costs import Costs
 from dart_stream.errors import DataError
 from dart_stream.exit_table import ExitTable
 from dart_stream.policies import DartPolicy, replay
-from dart_stream.thresholds.frontier import FrontierPoint, Worth, find_frontier
+from dart_stream.thresholds.frontier import find_frontier
 from dart_stream.thresholds.objectives import accuracy_of
+from dart_stream.thresholds.point import FrontierPoint, Worth
 
 Floats = NDArray[np.float64]
 
@@ -139,7 +140,9 @@ class _Trial:
         return float(first + depth * (self.costs.estimator + self.costs.plain() - first))
 
     def _worth_of(self, point: FrontierPoint) -> float:
-        return 1 - point.disagreement if self.worth == "agreement" else accuracy_of(point)
+        if self.worth == "agreement":
+            return 1 - point.disagreement
+        return accuracy_of(point) if point.expected is None else point.expected
 
     def _utility(
         self, held: ExitTable, frontier: Sequence[FrontierPoint], prices: Sequence[float]

@@ -14,7 +14,7 @@ import numpy as np
 
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
-from dart_stream.thresholds.frontier import FrontierPoint, score_point
+from dart_stream.thresholds.point import FrontierPoint, score_point
 
 STEPS: Final = (-0.3, -0.15, -0.08, -0.05, -0.035, -0.02, -0.01, 0.0, 0.01, 0.02, 0.035, 0.05, 0.08)
 """Costs of the candidates about that of the one planned: close where two halves of a few thousand

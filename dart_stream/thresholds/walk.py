@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dart_stream.exit_table import ExitTable
 from dart_stream.metrics import clopper_pearson_upper
 from dart_stream.policies import DartPolicy, replay
-from dart_stream.thresholds.frontier import FrontierPoint
+from dart_stream.thresholds.point import FrontierPoint
 
 
 def walk(

@@ -50,7 +50,7 @@ def test_it_spans_from_the_first_exit_to_the_full_network(table):
 def test_on_few_exits_it_comes_close_to_the_exact_search(monkeypatch):
     table = synthetic_table(count=1500, exits=4)
     exact = find_frontier(table, table.macs)
-    monkeypatch.setattr("dart_stream.thresholds.frontier.MAX_EXACT_EXITS", 2)
+    monkeypatch.setattr("dart_stream.thresholds.vectors.MAX_EXACT_EXITS", 2)
     swept = find_frontier(table, table.macs)
     assert [p.thresholds for p in swept] != [p.thresholds for p in exact]
     for share in (0.36, 0.5, 0.75):

@@ -12,7 +12,7 @@ from dart_stream.metrics import clopper_pearson_upper
 from dart_stream.thresholds import MaxDisagreement, find_frontier, full_depth
 from dart_stream.thresholds.candidates import safe_to_aggressive
 from dart_stream.thresholds.choice import choose_policy, decide, earlier_and_later, policy_of
-from dart_stream.thresholds.frontier import score_point
+from dart_stream.thresholds.point import score_point
 from dart_stream.thresholds.raised import raised
 from dart_stream.thresholds.walk import walk
 

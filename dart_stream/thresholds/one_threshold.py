@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dart_stream.costs import Costs
-from dart_stream.methods.budget import best_within
+from dart_stream.thresholds.budget import best_within
 
 Floats = NDArray[np.float64]
 
@@ -39,21 +39,20 @@ class Sweep:
                 yield budget, float(self.thresholds[best])
 
 
-def sweep(scores: Floats, worth: Floats, costs: Costs, span: tuple[float, float]) -> Sweep:
+def sweep(scores: Floats, worth: Floats, spent: Floats, span: tuple[float, float]) -> Sweep:
     """Try every distinct score.
 
     Args:
         scores: [N, K] of K early exits, higher where the exit is surer.
         worth: [N, K + 1] of the answer at each exit.
-        costs: of K + 1 stages and heads; all heads run.
+        spent: [K + 1], cost of a picture that leaves there.
         span: thresholds are cut off at these ends.
     """
     highest = np.maximum.accumulate(scores, axis=1)
     thresholds = np.unique(np.clip(_between(highest), *span))
-    spent = np.broadcast_to(costs.up_to_exit(), worth.shape)
     return Sweep(
         thresholds,
-        cost=_mean_at_exit(highest, spent, thresholds),
+        cost=_mean_at_exit(highest, np.broadcast_to(spent, worth.shape), thresholds),
         worth=_mean_at_exit(highest, worth, thresholds),
     )
 
