@@ -92,7 +92,7 @@ def _state_lines(snapshot: Snapshot, adaptation: AdaptationSnap, width: int) -> 
         Text.assemble(
             _name("evidence"),
             f"{short_count(adaptation.audits)}",
-            (" scenes of ", LABEL),
+            (" scenes known, " if adaptation.at_home else " scenes of ", LABEL),
             f"{short_count(adaptation.window)}",
             (" regions, ", LABEL),
             percent(adaptation.confidence),
