@@ -1,9 +1,10 @@
 """From the hub's state to the snapshot that monitors draw."""
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from pipeline.perturb import Perturbation
 from pipeline.redact import redact
@@ -24,26 +25,10 @@ from pipeline.supervisor.adaptation_snap import (
     truth_snap,
 )
 from pipeline.supervisor.plan import RunPlan
+from pipeline.supervisor.rates import Rates
 
-_WINDOW_S = 5.0
 _SHOWN_ALARMS = 100
-
-
-class Rate:
-    """Growth of a counter per second over the last few seconds."""
-
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, float]] = deque()
-        self.noted_s = 0.0
-
-    def update(self, now_s: float, count: float) -> float:
-        """Note the counter; returns its rate, 0 before there are two moments to compare."""
-        self._seen.append((now_s, count))
-        self.noted_s = now_s
-        while self._seen[0][0] < now_s - _WINDOW_S:
-            self._seen.popleft()
-        (begin_s, first), (end_s, last) = self._seen[0], self._seen[-1]
-        return (last - first) / (end_s - begin_s) if end_s > begin_s else 0.0
+_KEPT_SHIFTS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +60,12 @@ class SnapshotMaker:
         self._hub = hub
         self._run = run
         self._begin_s = time.monotonic()
-        self._rates: dict[str, Rate] = {}
-        self._made_s = 0.0
-        self._shifts: dict[str, Perturbation] = {}
-        """By their text."""
+        self._rates = Rates()
 
     def make(self, state: RunState) -> Snapshot:
         """The run as it is now."""
         now_s = time.monotonic()
-        self._forget_rates(now_s)
+        self._rates.begin(now_s)
         statistics = self._hub.statistics
         total = total_ledger(self._hub)
         return Snapshot(
@@ -93,14 +75,14 @@ class SnapshotMaker:
             uptime_s=now_s - self._begin_s,
             model=self._plan.model.name,
             num_exits=self._plan.model.num_exits,
-            sources=[self._source(source, now_s) for source in self._hub.sources.values()],
+            sources=[self._source(source) for source in self._hub.sources.values()],
             workers=[
-                self._worker(worker, state.worker_states.get(worker.name, "starting"), now_s)
+                self._worker(worker, state.worker_states.get(worker.name, "starting"))
                 for worker in self._hub.workers.values()
             ],
             policy=policy_snap(self._hub),
-            fps=self._rate("frames", now_s, total.processed),
-            regions_per_s=self._rate("regions", now_s, statistics.regions),
+            fps=self._rates.of("frames", total.processed),
+            regions_per_s=self._rates.of("regions", statistics.regions),
             regions=statistics.regions,
             latency_ms=statistics.recent_latency,
             exits=statistics.exits,
@@ -123,15 +105,14 @@ class SnapshotMaker:
             not_written={name: count for name, count in state.not_written.items() if count},
         )
 
-    def _source(self, source: SourceTrack, now_s: float) -> SourceSnap:
-        shift = self._shift(source.plan.config.perturb)
+    def _source(self, source: SourceTrack) -> SourceSnap:
+        text = source.plan.config.perturb
+        shift = None if text is None else _shift(text)
         return SourceSnap(
             name=source.name,
             uri=redact(source.plan.config.uri),
             state=source.shown_state,
-            fps=self._rate(
-                f"source {source.name} {source.session.number}", now_s, source.processed
-            ),
+            fps=self._rates.of(f"source {source.name} {source.session.number}", source.processed),
             queue_len=len(source.window),
             frame_age_ms=source.frame_age_ms,
             position_s=source.position_s,
@@ -141,8 +122,8 @@ class SnapshotMaker:
             phase=None if shift is None else shift.phase(max(source.regions_accepted - 1, 0)),
         )
 
-    def _worker(self, worker: WorkerTrack, state: str, now_s: float) -> WorkerSnap:
-        busy = self._rate(f"worker {worker.name}", now_s, worker.busy_ms / 1e3)
+    def _worker(self, worker: WorkerTrack, state: str) -> WorkerSnap:
+        busy = self._rates.of(f"worker {worker.name}", worker.busy_ms / 1e3)
         return WorkerSnap(
             name=worker.name,
             state=state,
@@ -152,21 +133,10 @@ class SnapshotMaker:
             busy=min(busy, 1.0),
         )
 
-    def _shift(self, text: str | None) -> Perturbation | None:
-        if text is None:
-            return None
-        if text not in self._shifts:
-            self._shifts[text] = Perturbation.parse(text)
-        return self._shifts[text]
 
-    def _forget_rates(self, now_s: float) -> None:
-        """Those that the last snapshot did not need: their source is gone, or was changed."""
-        kept = self._rates.items()
-        self._rates = {name: rate for name, rate in kept if rate.noted_s == self._made_s}
-        self._made_s = now_s
-
-    def _rate(self, name: str, now_s: float, count: float) -> float:
-        return self._rates.setdefault(name, Rate()).update(now_s, count)
+@lru_cache(maxsize=_KEPT_SHIFTS)
+def _shift(text: str) -> Perturbation:
+    return Perturbation.parse(text)
 
 
 def class_names(names: Sequence[str]) -> list[str]:

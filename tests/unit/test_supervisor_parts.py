@@ -18,10 +18,11 @@ from pipeline.stages.hub.statistics import Answer, LatencyHistogram, Statistics
 from pipeline.supervisor.adaptation_snap import adaptation_off
 from pipeline.supervisor.crew import Crew
 from pipeline.supervisor.plan import Adaptation
+from pipeline.supervisor.rates import Rate, Rates
 from pipeline.supervisor.restarts import RestartBudget
 from pipeline.supervisor.run_folder import RunFolder, sweep
 from pipeline.supervisor.run_log import RunLog, StageHandler
-from pipeline.supervisor.snapshots import Rate, class_names
+from pipeline.supervisor.snapshots import class_names
 from pipeline.supervisor.specs import SpecFactory
 
 
@@ -127,6 +128,19 @@ def test_a_log_record_of_a_thread_gets_its_stage():
     record.threadName = "worker/0"
     StageHandler(log).emit(record)
     assert log.tail[0].endswith("INFO    worker/0: ready")
+
+
+def test_rates_that_nobody_asks_for_any_more_are_forgotten():
+    """A source that was changed has another name each time, for months."""
+    rates = Rates()
+    for session in range(100):
+        rates.begin(float(session))
+        rates.of("frames", 30.0 * session)
+        rates.of(f"source cam {session}", 1.0)
+        assert len(rates) <= 3
+    rates.begin(100.0)
+    assert len(rates) == 2
+    assert rates.of("frames", 3000.0) == pytest.approx(30.0)
 
 
 def test_a_rate_is_growth_over_the_last_seconds():
