@@ -77,7 +77,8 @@ class FileReader(Reader):
         shown_before = 0
         while position.entry < len(locations) * passes(self.config):
             position.part = position.entry if len(locations) > 1 else 0
-            yield from self._play(locations[position.entry % len(locations)], position)
+            location = locations[position.entry % len(locations)]
+            yield from self._play(location, position, several=len(locations) > 1)
             position.entry += 1
             if position.entry % len(locations) == 0:
                 if position.shown == shown_before:
@@ -91,7 +92,7 @@ class FileReader(Reader):
         if self._video is not None:
             self._video.close()
 
-    def _play(self, location: str, position: _Position) -> Iterator[Frame]:
+    def _play(self, location: str, position: _Position, *, several: bool) -> Iterator[Frame]:
         if position.opened is None:
             try:
                 video = self._open(location)
@@ -109,7 +110,8 @@ class FileReader(Reader):
         with closing(video):
             yield from self._thinned(pictures, position)
             position.offset_s += video.length_s
-            self._note(video.shortfall(position.index - first))
+            short = video.shortfall(position.index - first)
+            self._note(f"{video.name}: {short}" if short and several else short)
 
     def _thinned(self, pictures: Iterator[Picture], position: _Position) -> Iterator[Frame]:
         thinner = position.thinner

@@ -61,6 +61,14 @@ def test_a_file_cut_off_gives_its_first_part_and_says_so(tmp_path):
     assert reader.corrupt <= 3  # the last packet is cut, and what refers to it is lost
 
 
+def test_of_several_files_the_one_that_is_cut_off_is_named(tmp_path):
+    whole = write(tmp_path / "a1.mp4", 100, **FASTSTART).read_bytes()
+    (tmp_path / "a2.mp4").write_bytes(whole[: len(whole) * 6 // 10])
+    reader, frames = read(tmp_path / "a*.mp4")
+    assert 110 < len(frames) < 190
+    assert reader.end_reason.startswith(f"{tmp_path / 'a2.mp4'}: file ends early: expected 100 ")
+
+
 def test_a_file_cut_off_says_so_after_a_resume_too(tmp_path):
     whole = write(tmp_path / "whole.mp4", 100, **FASTSTART).read_bytes()
     cut = tmp_path / "cut.mp4"
