@@ -130,6 +130,18 @@ def test_a_sink_that_waits_for_room_is_an_alarm_once_and_is_not_killed():
     assert len(alarms(rig)) == 2
 
 
+def test_what_a_sink_says_of_its_trouble_is_one_short_line():
+    """It may quote a file name, or an address with a password in it."""
+    rig = Rig()
+    for lost in (1, 2):
+        rig.say("sink/s#0", SinkAck(-1, 0, lost, "rtsp://me:secret@cam/x\n" + 5_000 * "y "))
+        rig.step()
+    (said,) = alarms(rig)
+    assert "\n" not in said
+    assert "secret" not in said
+    assert len(said) < 600
+
+
 def test_what_a_sink_loses_in_trouble_is_counted_without_an_alarm_each_time():
     rig = Rig()
     for lost in range(1, 20):

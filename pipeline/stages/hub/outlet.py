@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from pipeline.errors import PeerError
+from pipeline.hearsay import hearsay
 from pipeline.messages import Closed, Hello, SinkAck
 from pipeline.sinks.base import Record
 from pipeline.stages.hub.actions import Alarm, Kill, Send
@@ -71,8 +72,8 @@ class Outlet:
                 reader, slot = record["picture"]
                 self._sources[record["source"]].drawn((reader, slot))
         more = sink.has_lost(message.lost)
-        if isinstance(message, SinkAck) and message.trouble != sink.trouble:
-            sink.trouble = message.trouble
+        if isinstance(message, SinkAck) and _heard(message.trouble) != sink.trouble:
+            sink.trouble = _heard(message.trouble)
             return [] if sink.trouble is None else [Alarm(f"sink {name}: {sink.trouble}")]
         if sink.trouble is not None:
             return []  # said once; what it costs is counted
@@ -154,3 +155,7 @@ def _keys(plain: Any, peer: str) -> dict[str, tuple[int, int]]:
         return msgspec.convert(plain, dict[str, tuple[int, int]])
     except msgspec.ValidationError as error:
         raise PeerError(f"{peer}: keys: expected source: [frame, region]: {error}") from error
+
+
+def _heard(trouble: str | None) -> str | None:
+    return None if trouble is None else hearsay(trouble)
