@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import StageError, UserError
-from pipeline.heap import give_back_until
+from pipeline.heap import tidy_until
 from pipeline.roles.registry import role_of, run_role
 from pipeline.specs import AnySpec
 from pipeline.transport import new_context
@@ -44,7 +44,7 @@ def main() -> int:
     spec = msgspec.json.decode(line, type=AnySpec)
     stopping = threading.Event()
     threading.Thread(target=_watch_parent, args=(spec, stopping), daemon=True).start()
-    threading.Thread(target=give_back_until, args=(stopping,), daemon=True).start()
+    threading.Thread(target=tidy_until, args=(stopping,), daemon=True).start()
     context = new_context()
     try:
         run_role(spec, context, stopping)

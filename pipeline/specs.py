@@ -1,5 +1,6 @@
 """What a child is told at birth: one JSON line on its standard input (threads mode: the object)."""
 
+import os
 from typing import Literal
 
 import msgspec
@@ -24,6 +25,10 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, tag=True, forbid_unknown_f
     supervisor_pid: int
     """Process number of the parent; another parent means that it is dead."""
     seed: int = 0
+
+    def has_own_process(self) -> bool:
+        """Ask of the role itself: what it sets for its process disturbs nobody else."""
+        return self.supervisor_pid != os.getpid()
 
 
 class ReaderSpec(Spec, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ import cv2
 
 from pipeline.config import ZoneRegions
 from pipeline.errors import ConfigError, UserError
+from pipeline.heap import map_large_blocks
 from pipeline.messages import (
     MAX_BLOB_BYTES,
     Credit,
@@ -117,6 +118,8 @@ class ReaderLoop:
         os.set_blocking(self._woken, False)
         os.set_blocking(self._wake, False)
         self._link.watch(self._woken)
+        if self._reader.live and self._spec.has_own_process():
+            map_large_blocks()  # not for files, which are read as fast as it goes
         if not self._reader.live:
             # A file can wait until somebody wants its frames; a clip that plays as a camera then
             # loses none while the workers start.

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import PeerError, UserError
+from pipeline.heap import map_large_blocks
 from pipeline.messages import Closed, CloseSink, Fatal, Hello, Records, SinkAck, Stop
 from pipeline.sinks import NoRoomError, Sink, build_sink
 from pipeline.specs import SinkSpec
@@ -28,6 +29,8 @@ def run_sink(spec: SinkSpec, context: Context, stopping: threading.Event) -> Non
         context: ZeroMQ context to connect with.
         stopping: Set from outside when the hub will not say so itself any more.
     """
+    if spec.has_own_process():
+        map_large_blocks()
     link = Link(context, spec.endpoint, spec.identity)
     try:
         try:

@@ -127,7 +127,9 @@ class Supervisor:
         self._begin_s: float | None = None
         """When the first batch went out; start-up is over then."""
         self._processed_before = total_ledger(self.hub).processed
-        self._due_s = {"reap": 0.0, "publish": 0.0, "heap": 0.0}
+        self._due_s = {"reap": 0.0, "publish": 0.0}
+        self._due_s["heap"] = time.monotonic() + heap.INTERVAL_S
+        self._housekeeping = heap.Housekeeping()
         self._refused_logged: set[str] = set()
         self._state = "starting"
         self._is_cut_short = False
@@ -194,7 +196,7 @@ class Supervisor:
             self._keeper.save_if_due(now_s)
         if now_s >= self._due_s["heap"]:
             self._due_s["heap"] = now_s + heap.INTERVAL_S
-            heap.give_back()
+            self._housekeeping.tidy()
         self._watch_interrupts(now_s)
 
     def _forgive(self, away_s: float) -> None:

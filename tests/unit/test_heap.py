@@ -2,7 +2,10 @@
 
 import ctypes
 import gc
+import subprocess
+import sys
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -29,17 +32,62 @@ def test_blocks_between_those_that_live_on_are_given_back():
     assert anonymous_bytes() < full - 20 * MEGABYTE
 
 
-def test_a_thread_gives_back_until_it_is_told_to_stop(monkeypatch):
+def test_a_thread_settles_once_and_gives_back_until_it_is_told_to_stop(monkeypatch):
     stopping, calls = threading.Event(), []
 
     def give_back():
-        calls.append(1)
-        if len(calls) == 3:
+        calls.append("give back")
+        if calls.count("give back") == 3:
             stopping.set()
 
+    monkeypatch.setattr(heap, "settle", lambda: calls.append("settle"))
     monkeypatch.setattr(heap, "give_back", give_back)
-    heap.give_back_until(stopping, interval_s=0.001)
-    assert len(calls) == 3
+    heap.tidy_until(stopping, interval_s=0.001)
+    assert calls == ["settle", *3 * ["give back"]]
+
+
+def test_settling_leaves_only_what_comes_later_to_the_collector():
+    class Circle:
+        def __init__(self):
+            self.me = self
+
+    try:
+        heap.settle()
+        assert gc.get_freeze_count() > 1_000
+        later = weakref.ref(Circle())
+        gc.collect()
+        assert later() is None
+    finally:
+        gc.unfreeze()
+
+
+_LARGE = """
+import ctypes, sys
+from pipeline.heap import map_large_blocks
+if sys.argv[1] == "mapped":
+    map_large_blocks()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+libc.free(libc.malloc(4 << 20))  # from now on malloc would lay blocks of this size among small ones
+held = [libc.malloc(1 << 20) for _ in range(20)]
+
+class Info(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_size_t) for name in (
+        "arena ordblks smblks hblks hblkhd usmblks fsmblks uordblks fordblks keepcost".split()
+    )]
+libc.mallinfo2.restype = Info
+print(libc.mallinfo2().hblks)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33")
+@pytest.mark.parametrize(("how", "mapped"), [("mapped", True), ("as it is", False)])
+def test_large_blocks_come_from_the_system_one_by_one(how, mapped):
+    said = subprocess.run(
+        [sys.executable, "-c", _LARGE, how], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (int(said.stdout) >= 20) is mapped
 
 
 @pytest.fixture
