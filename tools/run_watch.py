@@ -2,10 +2,14 @@
 
 Memory is what is anonymous: pages of libraries are left out, whose share changes whenever another
 program on the machine begins or ends. Rings in shared memory are counted by themselves.
+
+Every process gives memory back once a minute and takes some of it again within seconds. So readings
+come at irregular times, and of each process and minute the median counts.
 """
 
 import contextlib
 import itertools
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -64,7 +68,8 @@ class Watch:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._closing.wait(self._period_s):
+        rng = random.Random(0)
+        while not self._closing.wait(self._period_s * rng.uniform(0.5, 1.5)):
             self.readings.append(read(self._run, time.monotonic() - self._begin_s))
 
     def slopes_mb_per_hour(self, since_s: float) -> dict[str, float]:
@@ -73,13 +78,14 @@ class Watch:
         Robust against single readings: the median over all pairs (Theil and Sen).
         """
         late = [reading for reading in self.readings if reading.at_s >= since_s]
-        if len(late) < 2:
+        grouped = itertools.groupby(late, lambda reading: reading.at_s // 60)
+        by_minute = {minute: _medians(list(group)) for minute, group in grouped}
+        if len(by_minute) < 2:
             return {}
-        at_s = [reading.at_s for reading in late]
-        found = {"all": _slope_per_hour(at_s, [reading.total("memory_mb") for reading in late])}
-        for name in sorted(set.intersection(*(set(reading.processes) for reading in late))):
-            memory_mb = [reading.processes[name].memory_mb for reading in late]
-            found[name] = _slope_per_hour(at_s, memory_mb)
+        at_s, minutes = [60 * minute for minute in by_minute], list(by_minute.values())
+        found = {"all": _slope_per_hour(at_s, [sum(held.values()) for held in minutes])}
+        for name in sorted(set.intersection(*(set(held) for held in minutes))):
+            found[name] = _slope_per_hour(at_s, [held[name] for held in minutes])
         return {name: round(slope, 2) for name, slope in found.items()}
 
     def counts(self, since_s: float) -> dict[str, list[float]]:
@@ -154,6 +160,15 @@ def _role(pid: int) -> str:
 
 def _files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()] if folder.is_dir() else []
+
+
+def _medians(readings: list[Reading]) -> dict[str, float]:
+    """Memory of every process that was there, in MB."""
+    seen: dict[str, list[float]] = {}
+    for reading in readings:
+        for name, held in reading.processes.items():
+            seen.setdefault(name, []).append(held.memory_mb)
+    return {name: float(np.median(values)) for name, values in seen.items()}
 
 
 def _slope_per_hour(at_s: list[float], values: list[float]) -> float:

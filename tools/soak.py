@@ -3,9 +3,9 @@
     python tools/soak.py --clip CLIP.mp4 --minutes 60 --out soak.json
 
 The other three play the clip again and again at its own speed; one of them is drawn into a video.
-Memory, descriptors, sockets, threads and files are read every 20 s. Status 1 if the memory of all
-processes together grew by 2 MB an hour or more after the first ten minutes, if counts grew, if a
-process died, or if the ledger does not balance. Needs what `tools/rtsp_server.py` needs.
+Memory, descriptors, sockets, threads and files are read every 10 s or so. Status 1 if the memory of
+all processes together grew by 2 MB an hour or more after the first ten minutes, if counts grew, if
+a process died, or if the ledger does not balance. Needs what `tools/rtsp_server.py` needs.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def _let_it_run(run: Run, watch: Watch, args: argparse.Namespace) -> None:
     shown = 0
     while time.monotonic() < end_s and run.process.poll() is None:
         time.sleep(1)
-        if len(watch.readings) >= shown + 15:
+        if len(watch.readings) >= shown + 30:
             shown = len(watch.readings)
             last = watch.readings[-1]
             print(f"{last.at_s:7.0f} s  {last.total('memory_mb'):8.1f} MB", flush=True)
@@ -119,7 +119,7 @@ def main() -> int:
     parser.add_argument("--model", default="default")
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--settle-minutes", type=float, default=10.0, help="left out of slopes")
-    parser.add_argument("--period-s", type=float, default=20.0, help="between two readings")
+    parser.add_argument("--period-s", type=float, default=10.0, help="between two readings")
     parser.add_argument("--port", type=int, default=8560, help="of the first camera")
     parser.add_argument("--server-python", default="/usr/bin/python3")
     parser.add_argument("--set", action="append", default=[], help="more settings of the run")
