@@ -159,6 +159,8 @@ class Supervisor:
             return self._run()
 
     def _run(self) -> Outcome:
+        if self._runtime.type != "threads":
+            heap.map_large_blocks()  # saving adaptation's state takes a megabyte for a moment
         self._open()
         try:
             self._crew.start_all(screen=self._screen)
