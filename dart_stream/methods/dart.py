@@ -6,8 +6,8 @@ Differs from the paper: see `policies.dart` for the rule and `thresholds.exact` 
 sensitivity to difficulty must earn its place (`thresholds.sensitivity`).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from dart_stream.costs import Costs
@@ -16,8 +16,7 @@ from dart_stream.methods.fitted_policy import FittedPolicy
 from dart_stream.methods.method import Method
 from dart_stream.methods.setting import describe_thresholds
 from dart_stream.policies import DartPolicy
-from dart_stream.thresholds import FrontierPoint, choose_sensitivity, find_frontier
-from dart_stream.thresholds.point import Worth
+from dart_stream.thresholds import FrontierPoint, choose_sensitivity
 from dart_stream.thresholds.sensitivity import BETAS
 from dart_stream.thresholds.within import best_within_budgets
 
@@ -36,31 +35,21 @@ class DartMethod(Method):
     name: ClassVar[str] = "dart"
 
     def fit(self, table: ExitTable, costs: Costs, budgets: Sequence[float]) -> list[FittedPolicy]:
-        """Return the vector expected to be right most often for each budget that any keeps to."""
-        fitted = self._without_labels if table.labels is None else self._with_labels
-        return [self._fitted(budget, point) for budget, point in fitted(table, costs, budgets)]
+        """Return the vector expected to be right most often for each budget that any keeps to.
 
-    def _with_labels(
-        self, table: ExitTable, costs: Costs, budgets: Sequence[float]
-    ) -> Iterable[tuple[float, FrontierPoint]]:
-        betas = self._sensitivities(table, costs, "expected")
-        return best_within_budgets(table, costs, budgets, betas, self.levels).items()
+        Without labels the full network's answers are taken for right.
+        """
+        if table.labels is None:
+            table = replace(table, labels=table.answers[:, -1])
+        betas = self._sensitivities(table, costs)
+        best = best_within_budgets(table, costs, budgets, betas, self.levels)
+        return [self._fitted(budget, point) for budget, point in best.items()]
 
-    def _without_labels(
-        self, table: ExitTable, costs: Costs, budgets: Sequence[float]
-    ) -> Iterator[tuple[float, FrontierPoint]]:
-        betas = self._sensitivities(table, costs, "agreement")
-        frontier = find_frontier(table, costs, "agreement", betas, self.levels)
-        for budget in budgets:
-            within = [point for point in frontier if point.cost <= budget * costs.plain()]
-            if within:
-                yield budget, within[-1]
-
-    def _sensitivities(self, table: ExitTable, costs: Costs, worth: Worth) -> list[float]:
+    def _sensitivities(self, table: ExitTable, costs: Costs) -> list[float]:
         """0 stays in: then no vector of plain thresholds on the grid is ever better."""
         if not self.betas:
             return [0.0]
-        return sorted({0.0, choose_sensitivity(table, costs, worth, self.betas).beta})
+        return sorted({0.0, choose_sensitivity(table, costs, "expected", self.betas).beta})
 
     def _fitted(self, budget: float, point: FrontierPoint) -> FittedPolicy:
         return FittedPolicy(
