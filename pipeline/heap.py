@@ -16,7 +16,6 @@ from typing import Any, Final
 INTERVAL_S: Final = 60.0
 """Pages that are wanted again come back within milliseconds; once a minute nobody notices."""
 
-
 _LARGE_BYTES: Final = 256 * 1024
 """Frames are larger, messages are smaller."""
 
@@ -29,7 +28,7 @@ def map_large_blocks() -> None:
 
     All for which the heap has no room: it never grows for them. malloc would do so only until the
     first one is freed, and then lay them among small ones that live on. Pages of the system cost
-    time, so this is for those that work at the pace of a camera.
+    time, so this is not for those that decode or compute as fast as it goes.
     """
     set_option = getattr(ctypes.CDLL(None), "mallopt", None)
     if set_option is not None:

@@ -2,7 +2,8 @@
 
 Reference: DART Eq. 10, 12 and 19.
 
-Differs from the paper: see `policies.dart` for the rule and `thresholds.exact` for the search;
+Differs from the paper: see `policies.dart` for the rule, `thresholds.exact` for the search, and
+`thresholds.within` for what is sought;
 sensitivity to difficulty must earn its place (`thresholds.sensitivity`).
 """
 
@@ -23,7 +24,7 @@ from dart_stream.thresholds.within import best_within_budgets
 
 @dataclass(frozen=True, slots=True)
 class DartMethod(Method):
-    """Thresholds from the accuracy-cost frontier.
+    """Thresholds that are expected to answer most right within each budget.
 
     Attributes:
         betas: sensitivities to difficulty that compete with 0; none leaves difficulty out.

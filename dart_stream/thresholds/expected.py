@@ -19,6 +19,7 @@ Reference: the full network's probabilities as labels, Hinton et al., "Distillin
 Neural Network", 2015.
 """
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -34,8 +35,9 @@ _RIDGE: Final = 1e-4
 _ROUNDING: Final = 1e-9
 
 
+@lru_cache(maxsize=1)  # searches ask again for each sensitivity to difficulty
 def expected_accuracy(table: ExitTable) -> Floats:
-    """Chance that each exit's answer is right, [N, exits].
+    """Chance that each exit's answer is right, [N, exits], not to be written to.
 
     Args:
         table: of labelled pictures that the model was not trained on.
@@ -43,7 +45,9 @@ def expected_accuracy(table: ExitTable) -> Floats:
     Raises:
         DataError: nobody knows the labels.
     """
-    return (_of_answers_alike(table) + _of_the_full_network(table)) / 2
+    chances: Floats = (_of_answers_alike(table) + _of_the_full_network(table)) / 2
+    chances.flags.writeable = False
+    return chances
 
 
 def _of_answers_alike(table: ExitTable) -> Floats:

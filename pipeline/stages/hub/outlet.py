@@ -72,8 +72,9 @@ class Outlet:
                 reader, slot = record["picture"]
                 self._sources[record["source"]].drawn((reader, slot))
         more = sink.has_lost(message.lost)
-        if isinstance(message, SinkAck) and _heard(message.trouble) != sink.trouble:
-            sink.trouble = _heard(message.trouble)
+        trouble = _heard(message.trouble) if isinstance(message, SinkAck) else sink.trouble
+        if trouble != sink.trouble:
+            sink.trouble = trouble
             return [] if sink.trouble is None else [Alarm(f"sink {name}: {sink.trouble}")]
         if sink.trouble is not None:
             return []  # said once; what it costs is counted
