@@ -75,7 +75,7 @@ def execute(args: argparse.Namespace) -> int:
     network = load_network(resolve(args.model), subject.info)
     policy = made.chosen.to_dict(facts)
     write_model_dir(args.out, made.info, network.state_dict(), policy, made.table)
-    print_choice(args.out, made)
+    print_choice(args.out, made, objective)
     return 0
 
 

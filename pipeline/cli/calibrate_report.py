@@ -5,13 +5,16 @@ from pathlib import Path
 from rich.console import Console
 
 from dart_stream.recalibration import Recalibrated
-from dart_stream.thresholds import FrontierPoint
+from dart_stream.thresholds import CostBudget, FrontierPoint, Objective
+from dart_stream.thresholds.certificate import Certificate
 from pipeline.cli.models_show import new_table
 
 _SHOWN: tuple[float, ...] = (0.75, 0.5, 0.35, 0.25)
 
 
-def print_choice(out: Path, made: Recalibrated, console: Console | None = None) -> None:
+def print_choice(
+    out: Path, made: Recalibrated, objective: Objective, console: Console | None = None
+) -> None:
     """Print the chosen point, its certificate and a few others of the frontier."""
     console = console or Console(highlight=False)
     chosen = made.chosen
@@ -22,12 +25,24 @@ def print_choice(out: Path, made: Recalibrated, console: Console | None = None) 
             table.add_row(f"at most {share:.0%}", *_figures(within[-1], chosen.full))
     table.add_row("chosen", *_figures(chosen.point, chosen.full), style="bold")
     console.print(table)
-    for line in _certificate_lines(made):
+    for line in [*_certificate_lines(made), *over_budget(made.chosen.certificate, objective)]:
         console.print(line, markup=False, soft_wrap=True)
     console.print(f"model: {out}", markup=False, soft_wrap=True)
     console.print(
         f"next:  dart-stream run --source 0 --set model.name={out}", markup=False, soft_wrap=True
     )
+
+
+def over_budget(certificate: Certificate, objective: Objective) -> list[str]:
+    """Say where pictures that had no part in the search cost more than was asked; else nothing."""
+    if not isinstance(objective, CostBudget) or certificate.cost_share <= objective.share:
+        return []
+    line = (
+        f"over budget: expected at most {objective.share:.1%} of the MACs, got "
+        f"{certificate.cost_share:.1%} with the cheapest of {certificate.candidates} policies; "
+        "ask for a smaller share, or calibrate on pictures more alike"
+    )
+    return [line]
 
 
 def _figures(point: FrontierPoint, full: FrontierPoint) -> tuple[str, str, str]:
