@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.passes.shape_prop import ShapeProp
 
+from dart_stream.engine.pairwise_max import replace_max_pools
+
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 5e-2}  # of the largest output
 _ADDITIONS = {operator.add, operator.iadd, torch.add}
 
@@ -97,7 +99,7 @@ class PackedConv2d(nn.Module):
 
 
 def pack_convolutions(module: nn.Module, example: Tensor) -> Packed:
-    """Pack every convolution of a module on the CPU.
+    """Pack every convolution of a module on the CPU, and take maxima over 2x2 in pairs.
 
     Args:
         module: in evaluation mode and its final precision; it is not changed.
@@ -110,6 +112,7 @@ def pack_convolutions(module: nn.Module, example: Tensor) -> Packed:
         traced = fx.symbolic_trace(copy.deepcopy(module))
         with torch.inference_mode():
             ShapeProp(traced).propagate(example)
+        replace_max_pools(traced)
         packed = _pack_graph(traced)
         alike = _answers_alike(module, traced, example)
     except (fx.proxy.TraceError, TypeError, ValueError, RuntimeError, AttributeError):

@@ -65,9 +65,9 @@ class PreparedNetwork:
         self._convolutions = sum(part.total for part in [*stages, *heads])
         self._inverse_temperatures = [1 / temperature for temperature in model.temperatures]
         # (pixel / 255 - mean) / std as one multiplication and one addition.
-        mean, std = _channels(model.mean, device), _channels(model.std, device)
-        self._scale = 1 / (255 * std)
-        self._shift = -mean / std
+        mean, std = _of_a_picture(model.mean, model), _of_a_picture(model.std, model)
+        self._scale = (1 / (255 * std)).to(device)
+        self._shift = (-mean / std).to(device)
 
     @property
     def description(self) -> list[str]:
@@ -85,8 +85,9 @@ class PreparedNetwork:
         """Normalise pixels (n, h, w, 3) to (n, 3, h, w); channels last costs no copy here."""
         # Pixels that came in a message are read-only, which torch would complain about.
         own = np.require(images, requirements=("C", "W"))
-        pixels = torch.from_numpy(own).to(self.device).permute(0, 3, 1, 2)
-        return torch.addcmul(self._shift, pixels.to(torch.float32), self._scale).to(self._dtype)
+        pixels = torch.from_numpy(own).to(self.device).flatten(1)
+        x = torch.addcmul(self._shift, pixels.to(torch.float32), self._scale).to(self._dtype)
+        return x.view(own.shape).permute(0, 3, 1, 2)
 
     def run_stages(self, x: Tensor, start: int, stop: int) -> Tensor:
         """Run stages start .. stop - 1."""
@@ -130,5 +131,7 @@ class PreparedNetwork:
         return pack_convolutions(placed, example)
 
 
-def _channels(values: Sequence[float], device: torch.device) -> Tensor:
-    return torch.tensor(list(values), dtype=torch.float32, device=device).reshape(1, 3, 1, 1)
+def _of_a_picture(values: Sequence[float], model: StagedModel) -> Tensor:
+    """Return each channel's value for every byte of a picture: rows of three are slow to add."""
+    height, width = model.input_size
+    return torch.tensor(list(values), dtype=torch.float32).repeat(height * width)

@@ -11,6 +11,7 @@ from dart_stream.engine import Engine, staged_model
 from dart_stream.engine.recording import record_exits
 from dart_stream.exit_table import ExitTable
 from dart_stream.model_dir import ModelInfo, load_network, read_info, resolve
+from pipeline.heap import keep_large_blocks
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Subject:
             ModelError: it cannot be used.
             EngineError: the device is not there.
         """
+        keep_large_blocks()  # as a worker does
         directory = resolve(name)
         info = read_info(directory)
         staged = staged_model(info, load_network(directory, info))

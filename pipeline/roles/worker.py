@@ -24,6 +24,7 @@ from dart_stream.errors import DartStreamError, PolicyError
 from dart_stream.model_dir import load_network, read_info, resolve
 from dart_stream.policies import Policy, WatchingFirst, policy_from_dict
 from pipeline.errors import PeerError
+from pipeline.heap import keep_large_blocks
 from pipeline.messages import (
     Batch,
     BatchDone,
@@ -57,6 +58,7 @@ def run_worker(spec: WorkerSpec, context: Context, stopping: threading.Event) ->
         context: ZeroMQ context to connect with.
         stopping: Set from outside when the hub will not say so itself any more.
     """
+    keep_large_blocks()
     link = Link(context, spec.endpoint, spec.identity)
     try:
         try:

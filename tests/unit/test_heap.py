@@ -90,6 +90,45 @@ def test_large_blocks_come_from_the_system_one_by_one(how, mapped):
     assert (int(said.stdout) >= 20) is mapped
 
 
+_TAKEN_AGAIN = """
+import ctypes, resource, sys
+from pipeline.heap import keep_large_blocks
+if sys.argv[1] == "kept":
+    keep_large_blocks()
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+
+def layers():
+    blocks = [libc.malloc(4 << 20) for _ in range(4)]
+    for block in blocks:
+        libc.memset(block, 1, 4 << 20)
+    for block in blocks:
+        libc.free(block)
+
+layers()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    layers()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc")
+@pytest.mark.parametrize(("how", "kept"), [("kept", True), ("as it is", False)])
+def test_large_blocks_are_kept_for_the_next_ones(how, kept):
+    """Each round touches 4,096 pages, or 32 where the system has huge ones."""
+    said = subprocess.run(
+        [sys.executable, "-c", _TAKEN_AGAIN, how],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert (int(said.stdout) < 5 * 8) is kept
+
+
 @pytest.fixture
 def looked_up_anew():
     heap._malloc_trim.cache_clear()
@@ -101,6 +140,8 @@ def looked_up_anew():
 def test_without_glibc_nothing_happens(monkeypatch):
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
     heap.give_back()
+    heap.map_large_blocks()
+    heap.keep_large_blocks()
 
 
 def test_giving_back_leaves_nothing_for_the_collector():
