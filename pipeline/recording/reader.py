@@ -10,7 +10,7 @@ import msgspec
 from pipeline.errors import ConfigError, UserError
 from pipeline.recording.record_check import check_record
 from pipeline.recording.segment_walk import OpenSegment, SegmentWalk
-from pipeline.recording.segments import TELEMETRY, segment_paths
+from pipeline.recording.segments import TELEMETRY, segments_of
 from pipeline.snapshot import Snapshot, require_sound
 
 Record = dict[str, Any]
@@ -50,7 +50,7 @@ class RecordedRun:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.paths = segment_paths(folder)
+        self.paths = segments_of(folder).paths()
         if not self.paths:
             raise ConfigError(
                 f"expected the folder of a run, {folder} holds no {TELEMETRY}; "

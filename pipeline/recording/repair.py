@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipeline.recording.reader import DamagedError, whole_bytes
-from pipeline.recording.segments import TELEMETRY, set_aside
+from pipeline.recording.segments import TELEMETRY, segments_of
 
 
 def repair(folder: Path) -> None:
@@ -14,7 +14,7 @@ def repair(folder: Path) -> None:
     try:
         end = whole_bytes(path)
     except DamagedError:
-        set_aside(folder)
+        segments_of(folder).set_aside()
         return
     with path.open("r+b") as stream:
         stream.truncate(end)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from pipeline.recording.segments import numbered_segments, path_of
+from pipeline.recording.segments import segments_of
 
 
 @dataclass(slots=True)
@@ -34,7 +34,7 @@ class SegmentWalk:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._segments = segments_of(folder)
         self._number = 0
         self._segment: OpenSegment | None = None
         self.missing: list[Path] = []
@@ -48,7 +48,7 @@ class SegmentWalk:
         """
         self.missing = []
         while True:
-            listed = numbered_segments(self._folder)
+            listed = self._segments.numbered()
             last = max(listed, default=0)
             rest = self._rest(listed, last)
             if rest is not None:
@@ -68,13 +68,13 @@ class SegmentWalk:
                 continue
             if self._number:
                 gone = range(self._number + 1, number)
-                self.missing = [path_of(self._folder, each) for each in gone]
+                self.missing = [self._segments.path_of(each) for each in gone]
             self._number = number
             self._segment = OpenSegment(listed[number], stream, 0)
             return self._segment
 
     def _is_other(self, listed: dict[int, Path]) -> bool:
-        return numbered_segments(self._folder) != listed
+        return self._segments.numbered() != listed
 
     def _rest(self, listed: dict[int, Path], last: int) -> OpenSegment | None:
         """What was written to the segment that was just read, if nothing more can be now."""

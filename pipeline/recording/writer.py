@@ -12,7 +12,7 @@ import msgpack
 import msgspec
 
 from pipeline.recording.repair import repair
-from pipeline.recording.segments import TELEMETRY, remove_oldest, set_aside
+from pipeline.recording.segments import TELEMETRY, segments_of
 from pipeline.snapshot import Snapshot
 
 SEGMENTS: Final = 8
@@ -185,9 +185,9 @@ class Recording:
 
     def _next_segment(self, max_bytes: int) -> None:
         try:
-            set_aside(self._out)
+            segments_of(self._out).set_aside()
             self._reopen()
-            remove_oldest(self._out, max_bytes - self._least_segment(max_bytes))
+            segments_of(self._out).remove_oldest(max_bytes - self._least_segment(max_bytes))
             self._append_head()
         except OSError as error:
             self._break_off(error)

@@ -11,7 +11,7 @@ from pipeline.bench.shift.measures import GRACE
 from pipeline.bench.subject import Subject
 from pipeline.one_line import one_line
 from pipeline.recording import RecordedRun
-from pipeline.recording.segments import TELEMETRY, segment_paths
+from pipeline.recording.segments import TELEMETRY, segments_of
 from pipeline.verify.claims import Claims, no_claims, read_claims
 from pipeline.verify.document import Verification
 from pipeline.verify.full_depth import ask_again
@@ -131,7 +131,7 @@ def _has_adapted(run: RunFiles) -> bool:
 
 def claims_of(run: RunFiles) -> tuple[Claims, list[str]]:
     """What a run's recording says, and what of it cannot be read, a line each."""
-    if not segment_paths(run.folder):
+    if not segments_of(run.folder).paths():
         return no_claims(run.answers), [_nothing_said(run)]
     always_full = run.sessions.always_full
     recorded = RecordedRun(run.folder)

@@ -8,7 +8,8 @@ from file_limit import files_end_at
 from sample_snapshot import sample_snapshot
 
 from pipeline.errors import ConfigError
-from pipeline.recording import TELEMETRY, RecordedRun, Recording, segments
+from pipeline.file_series import FileSeries
+from pipeline.recording import TELEMETRY, RecordedRun, Recording
 from pipeline.recording.segment_walk import SegmentWalk
 from pipeline.recording.writer import RETRY_S, SEGMENTS
 
@@ -405,15 +406,15 @@ def test_a_folder_that_is_gone_is_said_and_the_run_goes_on(tmp_path):
 def test_segments_that_somebody_removes_while_the_oldest_go_do_no_harm(
     tmp_path, begin, monkeypatch
 ):
-    listed = segments._older
+    listed = FileSeries._older
 
-    def removed_since(folder):
-        found = listed(folder)
+    def removed_since(series):
+        found = listed(series)
         if len(found) > 3:
-            found[1].unlink(missing_ok=True)
+            list(found.values())[1].unlink(missing_ok=True)
         return found
 
-    monkeypatch.setattr(segments, "_older", removed_since)
+    monkeypatch.setattr(FileSeries, "_older", removed_since)
     recording = begin(80_000)
     for number in range(400):
         recording.note({**RECORD, "number": number})
