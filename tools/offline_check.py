@@ -41,7 +41,7 @@ from pipeline.readers.images import ImagesReader
 from pipeline.recording import RecordedRun
 from pipeline.recording.source_names import source_names
 from pipeline.run_figures import read_figures
-from pipeline.sinks.jsonl import read_records
+from pipeline.sinks.result_lines import read_records
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.run_sessions import RunSessions, read_sessions

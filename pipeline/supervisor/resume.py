@@ -13,14 +13,8 @@ from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
 from pipeline.schema_check import require_unicode
 from pipeline.sinks.base import UNKNOWN_OFFSET, Record
-from pipeline.sinks.jsonl import (
-    Progress,
-    cut_partial_line,
-    decode_line,
-    read_records,
-    scan_progress,
-    whole_lines,
-)
+from pipeline.sinks.progress import Progress, scan_progress
+from pipeline.sinks.result_lines import cut_partial_line, decode_line, read_records, whole_lines
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
 from pipeline.stages.hub.source import BETWEEN_S

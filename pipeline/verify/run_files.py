@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError
 from pipeline.footage import MAX_FRAMES
 from pipeline.results import EndRecord, RegionRecord
 from pipeline.run_summary import RunSummary
-from pipeline.sinks.jsonl import whole_lines
+from pipeline.sinks.result_lines import whole_lines
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.run_sessions import RunSessions, read_sessions
 
