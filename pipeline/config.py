@@ -163,6 +163,8 @@ class JsonlSinkConfig(Config, frozen=True, kw_only=True, tag="jsonl"):
     """`results.jsonl` in the output folder, each region exactly once."""
 
     file: str = "results.jsonl"
+    max_mb: Annotated[float, Meta(ge=1, le=1e9)] | None = None
+    """Of all its parts together, about; the oldest is removed. Null is no limit."""
 
 
 class VideoSinkConfig(Config, frozen=True, kw_only=True, tag="video"):

@@ -1,10 +1,12 @@
 """The schema of `results.jsonl`, for readers of the file, tests and `dart-stream schema`."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from pipeline.messages import ClassNumber, Count, ExitNumber, FrameNumber, Number, Share
+
+PART_EVENT: Final = "part"
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -95,3 +97,14 @@ class EndRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     end_frame: FrameNumber | None = None
     """Number that the end itself takes: every frame of the session is below, every later one above
     it. Null in files of version 0.1."""
+
+
+class PartRecord(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """First line of a part that others came before (`max_mb` of the sink). It is no result."""
+
+    event: str
+    schema: int
+    part: Count
+    """Number of this part; the first is 1 and has no such line."""
+    held: dict[str, Any]
+    """What the parts before it hold, for `run --resume`."""

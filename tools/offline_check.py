@@ -41,7 +41,7 @@ from pipeline.readers.images import ImagesReader
 from pipeline.recording import RecordedRun
 from pipeline.recording.source_names import source_names
 from pipeline.run_figures import read_figures
-from pipeline.sinks.result_lines import read_records
+from pipeline.sinks.result_parts import read_all_records
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.run_sessions import RunSessions, read_sessions
@@ -151,7 +151,7 @@ def _read_results(path: Path) -> tuple[dict[Key, dict[str, Any]], dict[tuple[str
     """Answers, and the number that each session's end has taken."""
     results: dict[Key, dict[str, Any]] = {}
     ends: dict[tuple[str, int], int] = {}
-    for record in read_records(path, 0):
+    for record in read_all_records(path):
         if "event" not in record:
             results[record["source"], record["frame"], record["region"]] = record
         elif record.get("end_frame") is not None:

@@ -72,6 +72,8 @@ def require_drillable(plan: RunPlan) -> None:
         raise ConfigError("runtime.type: expected processes, which can be killed, got threads")
     if not any(isinstance(sink, JsonlSinkConfig) for sink in config.sinks):
         raise ConfigError("sinks: expected one of type jsonl, whose lines are checked, got none")
+    if any(isinstance(sink, JsonlSinkConfig) and sink.max_mb for sink in config.sinks):
+        raise ConfigError("sinks: expected no max_mb of jsonl, since every line is counted")
     sources = config.sources.values()
     if not any(traits_of(source).live or source.loop is True for source in sources):
         raise ConfigError(

@@ -7,13 +7,13 @@ from typing import Any, Final
 import msgspec
 
 from pipeline.config import PipelineConfig
-from pipeline.results import EndRecord, RegionRecord
+from pipeline.results import EndRecord, PartRecord, RegionRecord
 from pipeline.run_summary import RunSummary
 
 HELP = "print JSON Schema of a file: results, summary or config"
 
 _KINDS: Final[dict[str, tuple[str, tuple[type, ...]]]] = {
-    "results": ("a line of results.jsonl", (RegionRecord, EndRecord)),
+    "results": ("a line of results.jsonl", (RegionRecord, EndRecord, PartRecord)),
     "summary": ("summary.json", (RunSummary,)),
     "config": ("the configuration of a run, as YAML", (PipelineConfig,)),
 }

@@ -16,6 +16,8 @@ A sink that draws gets one for each frame instead: `{"event": "frame", source, f
 """
 
 END_EVENT: Final = "end_of_stream"
+STOPPED: Final = "stopped"
+"""Reason of an end that an interrupt caused."""
 FRAME_EVENT: Final = "frame"
 
 Key = tuple[int, int]

@@ -11,7 +11,8 @@ from pipeline.errors import ConfigError
 from pipeline.messages import Count, FrameNumber, Number
 from pipeline.sinks.base import END_EVENT, Record
 
-_MAX_LINE_BYTES = 1 << 20
+MAX_LINE_BYTES: Final = 1 << 20
+_HEAD: Final = b'{"event":"part",'
 
 
 class _Counts(msgspec.Struct, frozen=True):
@@ -73,7 +74,13 @@ def read_records(path: Path, offset: int) -> Iterator[Record]:
     with path.open("rb") as stream:
         stream.seek(_line_start(stream, offset))
         for line in whole_lines(stream, path):
-            yield decode_line(line, path)
+            if not is_head(line):
+                yield decode_line(line, path)
+
+
+def is_head(line: bytes) -> bool:
+    """Whether it is the line with which a later part begins: no record, see `result_parts`."""
+    return line.startswith(_HEAD)
 
 
 def whole_lines(stream: BinaryIO, path: Path) -> Iterator[bytes]:
@@ -82,10 +89,10 @@ def whole_lines(stream: BinaryIO, path: Path) -> Iterator[bytes]:
     Raises:
         ConfigError: One is longer than any of ours.
     """
-    while line := stream.readline(_MAX_LINE_BYTES + 1):
-        if len(line) > _MAX_LINE_BYTES:
+    while line := stream.readline(MAX_LINE_BYTES + 1):
+        if len(line) > MAX_LINE_BYTES:
             raise ConfigError(
-                f"{path}: expected lines of at most {_MAX_LINE_BYTES} bytes, got a longer one"
+                f"{path}: expected lines of at most {MAX_LINE_BYTES} bytes, got a longer one"
             )
         if not line.endswith(b"\n"):
             return

@@ -12,9 +12,10 @@ from pipeline.messages import Counters, LinkAccount
 from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
 from pipeline.schema_check import require_unicode
-from pipeline.sinks.base import UNKNOWN_OFFSET, Record
-from pipeline.sinks.progress import Progress, scan_progress
-from pipeline.sinks.result_lines import cut_partial_line, decode_line, read_records, whole_lines
+from pipeline.sinks.base import STOPPED, UNKNOWN_OFFSET, Record
+from pipeline.sinks.progress import Progress
+from pipeline.sinks.result_lines import cut_partial_line, decode_line, is_head, whole_lines
+from pipeline.sinks.result_parts import read_all_records, recover, scan_progress
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
 from pipeline.stages.hub.source import BETWEEN_S
@@ -23,8 +24,6 @@ from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.source_book import SOURCES, KeptSources, read_sources
 
 _LINK = ("reconnects", "gaps", "gap_s", "longest_gap_s", "clock_jumps")
-STOPPED = "stopped"
-"""Reason of an end that an interrupt caused."""
 
 
 def load_unfinished(out: Path) -> LoadedConfig:
@@ -87,6 +86,7 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path, kept: KeptSources | None 
     (out / SUMMARY).unlink(missing_ok=True)  # of an earlier part
     files = [out / sink.file for sink in plan.config.sinks if isinstance(sink, JsonlSinkConfig)]
     for file in files:
+        recover(file)
         file.touch()
         cut_partial_line(file)
         _forget_stops(file)
@@ -117,6 +117,8 @@ def nothing_left(plan: RunPlan, out: Path) -> bool:
     sessions = dict.fromkeys(plan.config.sources, 1)
     if kept is not None:
         sessions = {name: each.number for name, each in kept.open.items()}
+    for file in files:
+        recover(file)
     if not files or not all(file.is_file() for file in [*files, out / SUMMARY]):
         return False
     return all(
@@ -199,7 +201,7 @@ def _apply(hub: Hub, name: str, found: list[Progress], *, is_over: bool) -> None
 
 def _remember_labels(hub: Hub, results: Path) -> None:
     """Smoothing goes on as if nothing had happened; frames that are done again answer again."""
-    for record in read_records(results, 0):
+    for record in read_all_records(results):
         source = hub.sources.get(record["source"])
         if source is None or source.last_accepted is None or "event" in record:
             continue
@@ -223,7 +225,13 @@ def _forget_stops(results: Path) -> None:
     offset = 0
     with results.open("r+b") as stream:
         for line in whole_lines(stream, results):
-            if b'"end_of_stream"' in line and decode_line(line, results).get("reason") == STOPPED:
+            if _is_stop(line, results):
                 break
             offset += len(line)
         stream.truncate(offset)
+
+
+def _is_stop(line: bytes, results: Path) -> bool:
+    """A part that holds such a line is never followed by another."""
+    may_be = b'"end_of_stream"' in line and not is_head(line)
+    return may_be and decode_line(line, results).get("reason") == STOPPED

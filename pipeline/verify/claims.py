@@ -75,10 +75,16 @@ class Claims:
         begin = len(self.rows) - window
         return None if begin < self.whole_since else slice(begin, len(self.rows))
 
-    def only(self, checked: NDArray[np.bool_]) -> "Claims":
-        """The same claims beside some of the answers."""
+    def only(self, checked: NDArray[np.bool_], *, are_all: bool = True) -> "Claims":
+        """The same claims beside some of the answers.
+
+        Args:
+            checked: for each answer, whether it is one of them.
+            are_all: the results are whole, so that what they lack was never answered.
+        """
         place = np.where(checked, np.cumsum(checked) - 1, _UNCHECKED)
-        rows = np.where(self.rows >= 0, place[self.rows], self.rows)
+        lacking = self.rows if are_all else _UNCHECKED
+        rows = np.where(self.rows >= 0, place[self.rows], lacking)
         early, by_hand = self.early[checked], self.by_hand[checked]
         return dataclasses.replace(self, rows=rows, early=early, by_hand=by_hand)
 

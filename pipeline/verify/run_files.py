@@ -1,6 +1,8 @@
 """What a run left behind, as far as checking it needs: configuration, sources, figures, answers."""
 
 from array import array
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +14,12 @@ from numpy.typing import NDArray
 from pipeline.config import JsonlSinkConfig, PipelineConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
+from pipeline.file_series import FileSeries
 from pipeline.footage import MAX_FRAMES
 from pipeline.results import EndRecord, RegionRecord
 from pipeline.run_summary import RunSummary
-from pipeline.sinks.result_lines import whole_lines
+from pipeline.sinks.result_lines import is_head, whole_lines
+from pipeline.sinks.result_parts import read_held
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.run_sessions import RunSessions, read_sessions
 
@@ -106,7 +110,8 @@ class RunFiles:
         sessions: of its sources, as far as they are known.
         names: of all sources that it has answers of, or had at the start.
         summary: None where the run was killed before it wrote one.
-        answers: that it gave.
+        answers: that it gave, in the order of the results.
+        removed: how many of each source went with the oldest parts of the results.
     """
 
     folder: Path
@@ -115,6 +120,7 @@ class RunFiles:
     names: list[str]
     summary: RunSummary | None
     answers: Answers
+    removed: dict[str, int]
 
 
 def read_run(folder: Path) -> RunFiles:
@@ -142,7 +148,8 @@ def read_run(folder: Path) -> RunFiles:
     if not len(answers):
         raise ConfigError(f"{folder / written.file}: expected answers, found none")
     summary = _read_summary(folder / SUMMARY)
-    return RunFiles(folder, config, sessions.closed_by(rows.ends), rows.names, summary, answers)
+    ended = sessions.closed_by(rows.ends)
+    return RunFiles(folder, config, ended, rows.names, summary, answers, rows.removed)
 
 
 def _read_summary(path: Path) -> RunSummary | None:
@@ -157,9 +164,17 @@ def _read_summary(path: Path) -> RunSummary | None:
 def _read_lines(path: Path, rows: "_Rows") -> None:
     if not path.is_file():
         raise ConfigError(f"{path}: expected the answers of a run, found no such file")
+    for part in FileSeries(path).paths():
+        _read_part(part, rows)
+
+
+def _read_part(path: Path, rows: "_Rows") -> None:
+    rows.begin_part(read_held(path).results)
     decode = msgspec.json.Decoder(RegionRecord).decode
     with path.open("rb") as stream:
         for number, line in enumerate(whole_lines(stream, path), 1):
+            if is_head(line):
+                continue
             try:
                 rows.add(decode(line))
             except (ValueError, KeyError, RecursionError, msgspec.DecodeError) as error:
@@ -191,10 +206,17 @@ class _Rows:
         self.names = list(names)
         self.ends: dict[tuple[str, int], int] = {}
         """Numbers that ends have taken, by name and number of the session."""
+        self.removed: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
         self._may_grow = may_grow
         self._numbers = {name: number for number, name in enumerate(names)}
         self._whole = {name: array("q") for name, kind in _COLUMNS.items() if kind == "q"}
         self._real = {name: array("d") for name, kind in _COLUMNS.items() if kind == "d"}
+
+    def begin_part(self, held: Mapping[str, int]) -> None:
+        """Parts before the next one held so many results of each source."""
+        lacking = {name: n - self._counts[name] for name, n in held.items()}
+        self.removed = {name: n for name, n in lacking.items() if n > 0}
 
     def add_end(self, record: EndRecord) -> None:
         if record.end_frame is not None:
@@ -208,6 +230,7 @@ class _Rows:
             self.names.append(record.source)
         if self._numbers[record.source] >= _MAX_SOURCES:
             raise ValueError(f"expected at most {_MAX_SOURCES} sources")
+        self._counts[record.source] += 1
         full, whole, real = record.full_depth, self._whole, self._real
         whole["source"].append(self._numbers[record.source])
         whole["frame"].append(record.frame)

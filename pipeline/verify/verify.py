@@ -13,7 +13,7 @@ from pipeline.one_line import one_line
 from pipeline.recording import RecordedRun
 from pipeline.recording.segments import TELEMETRY, segments_of
 from pipeline.verify.claims import Claims, no_claims, read_claims
-from pipeline.verify.document import Verification
+from pipeline.verify.document import LeftOut, Verification
 from pipeline.verify.full_depth import ask_again
 from pipeline.verify.judge import Bars, judge, share_of
 from pipeline.verify.run_files import RunFiles
@@ -64,7 +64,8 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
     answers, again = run.answers.only(checked), asked_again.again.only(checked)
     macs = subject.info.macs
     all_claims, complaints = claims_of(run)
-    claims = all_claims.only(checked)
+    claims = all_claims.only(checked, are_all=not run.removed)
+    left_out = [*asked_again.left_out, *_removed(run)]
     limits = sorted({config.policy.max_disagreement, *claims.limits})
     bars = Bars(
         epsilon=limits[-1],
@@ -76,7 +77,7 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
     said = None if run.summary is None else run.summary.disagreement
     found = judge(answers, again, claims, said, run.names, bars)
     return Verification(
-        kept=False if found.broken else None if asked_again.left_out else True,
+        kept=False if found.broken else None if left_out else True,
         broken=found.broken,
         promised=claims.adapted or _has_adapted(run),
         run=one_line(str(run.folder)),
@@ -84,8 +85,8 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         epsilon=bars.epsilon,
         limits=limits,
         regions=len(answers),
-        unchecked=int((~checked).sum()),
-        left_out=asked_again.left_out,
+        unchecked=int((~checked).sum()) + sum(run.removed.values()),
+        left_out=left_out,
         judged=int(found.judged.sum()),
         late=int(answers.late.sum()),
         by_hand=int(claims.by_hand.sum()),
@@ -121,6 +122,15 @@ def _precision_of(run: RunFiles) -> Precision:
         if len(words) > 1 and words[1] in _ROUNDING:
             return words[1]  # type: ignore[return-value]  # one of the keys
     return run.config.model.precision
+
+
+def _removed(run: RunFiles) -> list[LeftOut]:
+    """Of parts of the results that are gone."""
+    why = "the parts of the results that held them were removed (max_mb of the sink)"
+    return [
+        LeftOut(source=one_line(name), session=None, n=n, why=why)
+        for name, n in run.removed.items()
+    ]
 
 
 def _has_adapted(run: RunFiles) -> bool:

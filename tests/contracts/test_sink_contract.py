@@ -11,7 +11,7 @@ from pipeline.config import JsonlSinkConfig
 from pipeline.frame_ring import RingWriter, ring_path
 from pipeline.readers import ArrayFrame
 from pipeline.sinks import END_KEY, SINKS, Network, build_sink
-from pipeline.sinks.progress import scan_progress
+from pipeline.sinks.result_parts import scan_progress
 
 
 def record(frame, region=0, source="a"):

@@ -29,7 +29,7 @@ from pipeline.messages import (
     Stop,
 )
 from pipeline.readers.base import ResumePoint
-from pipeline.sinks.base import Record
+from pipeline.sinks.base import STOPPED, Record
 from pipeline.stages.hub.actions import Action, Alarm, Kill, Note, Retired, Send
 from pipeline.stages.hub.adapter import Adapter
 from pipeline.stages.hub.capture_times import captured_by
@@ -49,8 +49,6 @@ from pipeline.stages.hub.worker import Dispatched, WorkerTrack
 
 _MAX_FATAL = 4_000
 """Characters of a child's last words."""
-STOPPED = "stopped"
-"""Reason of a reader that was told to stop."""
 START_TOGETHER_NS = 5_000_000_000
 """Sources that are ready wait so long for one whose reader has not said hello."""
 
