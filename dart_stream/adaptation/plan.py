@@ -13,6 +13,7 @@ from dart_stream.adaptation.class_mix import shares_of
 from dart_stream.adaptation.cusum import Cusums, cusums_of_reference
 from dart_stream.adaptation.difficulty_ends import END
 from dart_stream.adaptation.ladder import Floats, Ints, Ladder, build_ladder
+from dart_stream.adaptation.scenes import scene_starts
 from dart_stream.adaptation.signals import (
     PIXEL_SIGNALS,
     SIGNALS,
@@ -31,6 +32,8 @@ _KEPT: Final = 16
 """Tables of losses kept, a few hundred kilobytes each."""
 
 _LEAST_PICTURES: Final = 200
+_NO_FOOTAGE: Final = 0.95
+"""So many scenes a picture."""
 _KNOWN: Final[WeakKeyDictionary[ExitTable, dict[str, "Plan"]]] = WeakKeyDictionary()
 
 
@@ -142,18 +145,17 @@ def _plan(
     rungs: int,
     surest: float,
 ) -> Plan:
-    order = np.random.default_rng(_SEED).permutation(len(table))
-    half = len(table) // 2
+    chooses, certifies = _halves(table)
     first, final = table.answers[:, 0], table.answers[:, -1]
     classes = len(table.classes)
     signals, rows = learn_signals(parts, table.confidence[:, 0].astype(np.float64), first, classes)
     confusion = np.zeros((classes, classes))
     np.add.at(confusion, (first, final), 1 / len(table))
-    chosen_on = table.take(order[:half])
+    chosen_on = table.take(chooses)
     return Plan(
         ladder=build_ladder(chosen_on, costs, epsilon, rungs),
         agreement=fit_class_agreement(chosen_on, surest),
-        certification=Certification.of(table.take(order[half:])),
+        certification=Certification.of(table.take(certifies)),
         signals=signals,
         rows=rows,
         first_shares=shares_of(np.bincount(first, minlength=classes).astype(np.float64)),
@@ -164,3 +166,19 @@ def _plan(
         full_confidence=float(table.confidence[:, -1].mean()),
         calibration=fingerprint(table),
     )
+
+
+def _halves(table: ExitTable) -> tuple[Ints, Ints]:
+    """Rows that choose the ladder, and rows that certify it: half of the scenes each.
+
+    Footage shows a scene many times over. All of it lies on one side then, and it certifies once.
+    """
+    starts = scene_starts(table)
+    scene = np.cumsum(starts) - 1
+    scenes = int(starts.sum())
+    if scenes > _NO_FOOTAGE * len(table):  # pictures in no order: some are alike by chance
+        order = np.random.default_rng(_SEED).permutation(len(table))
+        return order[: len(table) // 2], order[len(table) // 2 :]
+    order = np.random.default_rng(_SEED).permutation(scenes)
+    is_chosen = np.isin(scene, order[: scenes // 2])
+    return np.flatnonzero(is_chosen), np.flatnonzero(starts & ~is_chosen)

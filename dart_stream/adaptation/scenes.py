@@ -6,8 +6,11 @@ A still camera sends the same picture a hundred times; a hundred audits of it kn
 from typing import Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from dart_stream.adaptation.observation import Observation
+from dart_stream.exit_table import ExitTable
 
 _CONFIDENCE: Final = 0.02
 _RELATIVE, _ABSOLUTE = 0.02, 0.002
@@ -47,11 +50,12 @@ class Scenes(msgspec.Struct, forbid_unknown_fields=True):
     def is_new(self, seen: Observation) -> bool:
         """Say whether the region begins a scene."""
         scene = self.shown.get(seen.source)
-        if scene is not None and _alike(scene, seen):
+        shown = Scene(seen.first_label_id, seen.first_confidence, seen.parts)
+        if scene is not None and _alike(scene, shown):
             self.repeats += (1.0 - self.repeats) / _MEMORY
             return False
         self.repeats -= self.repeats / _MEMORY
-        self.shown[seen.source] = Scene(seen.first_label_id, seen.first_confidence, seen.parts)
+        self.shown[seen.source] = shown
         return True
 
     def is_first_audit(self, source: str) -> bool:
@@ -62,12 +66,30 @@ class Scenes(msgspec.Struct, forbid_unknown_fields=True):
         return first
 
 
-def _alike(scene: Scene, seen: Observation) -> bool:
-    if scene.label_id != seen.first_label_id:
+def scene_starts(table: ExitTable) -> NDArray[np.bool_]:
+    """Tell which pictures of footage begin a scene, (N,).
+
+    Args:
+        table: of pictures of one source in the order of time, with `parts`.
+    """
+    assert table.parts is not None, "recorded from pixels"
+    starts = np.ones(len(table), np.bool_)
+    shown: Scene | None = None
+    labels, confidences = table.answers[:, 0].tolist(), table.confidence[:, 0].tolist()
+    for index, parts in enumerate(table.parts.tolist()):
+        new = Scene(labels[index], confidences[index], tuple(parts))
+        starts[index] = shown is None or not _alike(shown, new)
+        if starts[index]:
+            shown = new
+    return starts
+
+
+def _alike(scene: Scene, other: Scene) -> bool:
+    if scene.label_id != other.label_id:
         return False
-    if abs(scene.confidence - seen.first_confidence) > _CONFIDENCE:
+    if abs(scene.confidence - other.confidence) > _CONFIDENCE:
         return False
-    old, new = scene.parts, seen.parts
+    old, new = scene.parts, other.parts
     return (
         abs(old[0] - new[0]) <= _RELATIVE * old[0] + _ABSOLUTE
         and abs(old[1] - new[1]) <= _RELATIVE * old[1] + _ABSOLUTE

@@ -36,10 +36,17 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """Rows of a table to select on, and to certify on."""
+    """Rows of a table.
+
+    Attributes:
+        selection: to select on.
+        certification: to certify on, each an independent picture.
+        later: all that selected nothing; what a policy costs is told by these.
+    """
 
     selection: Rows
     certification: Rows
+    later: Rows
 
 
 def random_halves(n: int, seed: int) -> Halves:
@@ -49,17 +56,26 @@ def random_halves(n: int, seed: int) -> Halves:
         DataError: too few pictures.
     """
     order = np.random.default_rng(seed).permutation(_enough(n))
-    return Halves(np.sort(order[: n // 2]), np.sort(order[n // 2 :]))
+    rest = np.sort(order[n // 2 :])
+    return Halves(np.sort(order[: n // 2]), rest, rest)
 
 
-def earlier_and_later(n: int) -> Halves:
+def earlier_and_later(n: int, starts: NDArray[np.bool_] | None = None) -> Halves:
     """Halves of footage in the order of time: what was selected is certified on what came later.
+
+    Args:
+        n: pictures.
+        starts: (n,), which begin a scene; of those that came later only these count, since a
+            hundred pictures of one scene prove no more than one. None counts all.
 
     Raises:
         DataError: too few pictures.
     """
     rows = np.arange(_enough(n))
-    return Halves(rows[: n // 2], rows[n // 2 :])
+    counts = np.ones(n, np.bool_) if starts is None else starts.copy()
+    counts[n // 2] = True  # the first that came later is the only one of its scene that did
+    later = rows[n // 2 :]
+    return Halves(rows[: n // 2], later[counts[n // 2 :]], later)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -134,16 +150,17 @@ def choose_policy(  # noqa: PLR0913 - what a choice is made of, each named by it
     selection = table.take(halves.selection)
     frontier = find_frontier(selection, costs, worth, betas)
     full = full_depth(selection, costs)
-    held_out = table.take(halves.certification)
+    held_out, later = table.take(halves.certification), table.take(halves.later)
     point, candidates = objective.choose(frontier, full), 1
     match objective if bounded else None:
         case MaxDisagreement(share=limit):
             safest_first = safe_to_aggressive(frontier, full, selection, costs)
             point = walk(safest_first, full, held_out, limit, confidence)
         case CostBudget(share=share):
-            spending = spend(frontier, point, held_out, costs, share * full.cost)
+            spending = spend(frontier, point, later, costs, share * full.cost)
             point, candidates = spending.point, spending.candidates
-    decisions, cost = decide(held_out, policy_of(point), costs)
+    decisions, _ = decide(held_out, policy_of(point), costs)
+    _, cost = decide(later, policy_of(point), costs)
     certificate = certify(decisions, cost / full.cost, table.source, confidence, candidates)
     if bounded and isinstance(objective, MaxDisagreement):
         certificate = gap_within_disagreement(certificate)

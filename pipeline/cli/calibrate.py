@@ -82,6 +82,7 @@ def execute(args: argparse.Namespace) -> int:
 def _recorded(
     args: argparse.Namespace, subject: "Subject", progress: "TrainProgress"
 ) -> "tuple[ExitTable, Halves]":
+    from dart_stream.adaptation.scenes import scene_starts
     from dart_stream.data import open_dataset
     from dart_stream.thresholds.choice import earlier_and_later, random_halves
     from pipeline.cli.model_data import held_out
@@ -97,9 +98,12 @@ def _recorded(
         return table, random_halves(len(table), args.seed)
     source = SourceConfig(uri=args.source)
     crops = read_crops(source, subject.info, MAX_CROPS, lambda _count: None)
-    progress.line(f"{len(crops)} regions of {redact(args.source)}")
-    table = subject.record(crops, None, f"footage {Path(redact(args.source)).name}")
-    return table, earlier_and_later(len(table))
+    name = redact(args.source)
+    scenes = "scenes taken for independent pictures"
+    table = subject.record(crops, None, f"footage {Path(name).name}, {scenes}")
+    starts = scene_starts(table)
+    progress.line(f"{len(crops)} regions of {name}, {starts.sum()} scenes")
+    return table, earlier_and_later(len(table), starts)
 
 
 def _objective(args: argparse.Namespace) -> "Objective":

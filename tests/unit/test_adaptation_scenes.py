@@ -2,9 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 from shifting_table import observe, shifting_table
 
-from dart_stream.adaptation.scenes import Scenes
+from dart_stream.adaptation.plan import plan_for
+from dart_stream.adaptation.scenes import Scenes, scene_starts
 from dart_stream.adaptation.ucb import DiscountedUcb, Ucb1
 from dart_stream.adaptation.window import LENGTH, SlidingWindow
 
@@ -101,3 +103,30 @@ def test_the_discounted_form_finds_out_that_the_best_arm_has_changed():
         ucb.add(arm, (0.9, 0.1)[arm] if step < 200 else (0.1, 0.9)[arm])
     assert sum(played[100:200]) < 40
     assert sum(played[300:]) > 60
+
+
+def footage(scenes, frames):
+    """Each picture many times over, a little brighter each time."""
+    rows = np.repeat(np.arange(scenes), frames)
+    factor = np.tile(1 + 0.0001 * np.arange(frames), scenes)[:, None]
+    shown = TABLE.take(rows)
+    return replace(shown, parts=(shown.parts * factor).astype(np.float32))
+
+
+def test_footage_begins_a_scene_where_the_picture_changes():
+    assert scene_starts(footage(20, 25)).nonzero()[0].tolist() == list(range(0, 500, 25))
+    assert scene_starts(TABLE).mean() > 0.99
+
+
+def test_a_scene_of_footage_certifies_once_and_chooses_nothing_then():
+    """A plan that counted every frame would take 20 scenes for 250 audits without a difference."""
+    table = footage(20, 25)
+    plan = plan_for(table, table.macs, 0.05, 8)
+    assert len(plan.certification.labels) == 10
+    assert len(plan.rows) == 500
+
+
+def test_pictures_in_no_order_are_halved_as_they_are():
+    table = footage(400, 1)
+    plan = plan_for(table, table.macs, 0.05, 8)
+    assert len(plan.certification.labels) == 200

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dart_stream.adaptation.scenes import scene_starts
 from dart_stream.difficulty import DifficultyTables
 from dart_stream.model_calibration import read_calibration
 from dart_stream.model_dir import load_network, read_info, read_policy, resolve
@@ -83,12 +84,13 @@ def test_a_budget_says_what_later_footage_took(tmp_path, capsys):
 
 def test_footage_needs_no_labels(tmp_path, capsys):
     out = tmp_path / "mine"
-    source = "synthetic://?frames=120"
+    source = "synthetic://?frames=160"
     assert calibrate("--source", source, "--out", str(out)) == 0
     policy = read_policy(out)
-    assert policy["certificate"]["n"] == 60
     held_out = read_calibration(out, read_info(out))
-    assert (len(held_out), held_out.labels) == (120, None)
+    assert (len(held_out), held_out.labels) == (160, None)
+    assert policy["certificate"]["n"] == scene_starts(held_out)[80:].sum()
+    assert 60 <= policy["certificate"]["n"] < 80  # some frames are like those before them
     assert policy["certificate"]["exit_gap"] is None
     assert policy["certificate"]["disagreement"]["upper"] <= 0.05
     assert read_info(out).temperatures == read_info(resolve("default")).temperatures

@@ -55,6 +55,15 @@ def test_halves_are_disjoint_and_whole():
     assert random_halves(100, 1).selection.tolist() != random_halves(100, 2).selection.tolist()
 
 
+def test_of_later_footage_each_scene_counts_once():
+    starts = np.arange(100) % 25 == 0
+    halves = earlier_and_later(100, starts)
+    assert halves.selection.tolist() == list(range(50))
+    assert halves.certification.tolist() == [50, 75]
+    starts[50] = False  # the scene began before: its first picture that came later stands for it
+    assert earlier_and_later(100, starts).certification.tolist() == [50, 75]
+
+
 def test_too_few_pictures_are_refused():
     with pytest.raises(DataError, match=r"at least 40 pictures .* got 39"):
         random_halves(39, seed=0)
