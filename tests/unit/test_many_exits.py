@@ -13,6 +13,7 @@ from dart_stream.methods import METHODS, methods_for
 from dart_stream.policies import DartPolicy, replay
 from dart_stream.thresholds import MaxDisagreement, find_frontier
 from dart_stream.thresholds.choice import choose_policy, random_halves, selection_facts
+from dart_stream.thresholds.within import best_within_budgets
 
 EXITS = 8
 
@@ -69,6 +70,24 @@ def test_a_policy_is_chosen_and_certified_and_says_how(table):
     assert facts["method"].startswith("dynamic programming")
     few = selection_facts(objective, synthetic_table(), "validation")
     assert few["method"].startswith("exact search")
+
+
+@pytest.mark.parametrize(("exits", "seed"), [(7, 1), (7, 3), (9, 1), (12, 0)])
+def test_on_its_own_pictures_no_single_threshold_is_better(exits, seed):
+    """Dynamic programming may find nothing as good; then the single one is taken."""
+    generator = np.random.default_rng(seed)
+    labels = synthetic_table(count=400, exits=exits, seed=seed).labels
+    logits = 2 * generator.normal(size=(400, exits, 5)) + 1.5 * np.eye(5)[labels][:, None]
+    table = synthetic_table(count=400, exits=exits, seed=seed, logits=logits.astype(np.float32))
+    budgets = (0.75, 0.5, 0.35, 0.25)
+    best = best_within_budgets(table, table.macs, budgets)
+    for name in ("shared", "single"):
+        for rival in METHODS[name].fit(table, table.macs, budgets):
+            outcome = rival.decide(table, table.macs)
+            for budget, ours in best.items():
+                if outcome.cost.mean() <= budget * table.macs.plain():
+                    assert ours.cost <= budget * table.macs.plain()
+                    assert ours.accuracy >= (outcome.answers == table.labels).mean() - 1e-9
 
 
 def test_all_methods_that_can_are_compared(table):
