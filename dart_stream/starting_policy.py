@@ -5,8 +5,8 @@ real thing.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,10 @@ from dart_stream.calibration import limits
 from dart_stream.macs import Macs
 from dart_stream.policies import Policy
 
-MAX_CANDIDATES = 16_000
+MAX_CANDIDATES: Final = 16_000
+_MAX_JOINT: Final = 9
+"""Early exits of which two levels each, and None, are about as many."""
+_MAX_LEVELS: Final = 64
 _SMALLEST = 1e-6
 
 
@@ -56,15 +59,33 @@ def starting_policy(policy: Policy, selection: Mapping[str, Any]) -> dict[str, A
     }
 
 
-def _grid(confidence: NDArray[np.floating]) -> "itertools.product[tuple[float | None, ...]]":
-    """All combinations of evenly spaced quantiles of each early exit's confidence, and None.
+def _grid(confidence: NDArray[np.floating]) -> Iterable[tuple[float | None, ...]]:
+    """Vectors of evenly spaced quantiles of each early exit's confidence, and None.
 
     Within (0, 1), because a confidence may round to 1 and policies take no such threshold.
     """
-    levels = max(2, int(MAX_CANDIDATES ** (1 / max(1, len(confidence)))))
-    quantiles = np.quantile(confidence, np.linspace(0, 1, min(levels, 64)), axis=1)
-    inside = np.clip(quantiles, _SMALLEST, 1 - _SMALLEST)
-    return itertools.product(*([*np.unique(column).tolist(), None] for column in inside.T))
+    early = len(confidence)
+    if early > _MAX_JOINT:
+        return _one_level_from_an_exit_on(confidence)
+    levels = max(2, int(MAX_CANDIDATES ** (1 / max(1, early))))
+    columns = _quantiles(confidence, min(levels, _MAX_LEVELS)).T
+    return itertools.product(*([*np.unique(column).tolist(), None] for column in columns))
+
+
+def _one_level_from_an_exit_on(
+    confidence: NDArray[np.floating],
+) -> Iterator[tuple[float | None, ...]]:
+    """The same quantile at every exit, the first ones disabled: as many as there is time for."""
+    early = len(confidence)
+    rows = _quantiles(confidence, min(MAX_CANDIDATES // early, _MAX_LEVELS)).tolist()
+    for row, first in itertools.product(rows, range(early)):
+        yield (*[None] * first, *row[first:])
+
+
+def _quantiles(confidence: NDArray[np.floating], levels: int) -> NDArray[np.floating]:
+    quantiles = np.quantile(confidence, np.linspace(0, 1, levels), axis=1)
+    inside: NDArray[np.floating] = np.clip(quantiles, _SMALLEST, 1 - _SMALLEST)
+    return inside
 
 
 def _exit_of(confidence: NDArray[np.floating], thresholds: Sequence[float | None]) -> Any:

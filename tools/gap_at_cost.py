@@ -1,5 +1,4 @@
-"""Accuracy lost at exactly a share of the MACs, or of the time, read off between the budgets of an
-evaluation.
+"""Accuracy lost at exactly a share of MACs, or of time, read off between an evaluation's budgets.
 
     python tools/gap_at_cost.py EVALUATION [--method dart] [--by ms] [--share 0.5 0.25]
 

@@ -68,16 +68,26 @@ def measure_methods(
     Raises:
         DataError: there is no such method.
     """
-    measured = []
+    measured: list[Measured] = []
     for name in names:
         if name not in METHODS:
             raise DataError(f"method: expected one of {', '.join(METHODS)}, got {name!r}")
         on_step(name)
-        for fitted in METHODS[name].fit(validation, costs, budgets):
-            outcome = fitted.decide(test, test.macs)
-            row = describe(fitted, costs.unit, outcome, test)
-            measured.append(Measured(fitted, row))
+        fitted = METHODS[name].fit(validation, costs, budgets)
+        measured += [measure(each, costs.unit, test) for each in fitted]
     return measured
+
+
+def measure(fitted: FittedMethod, chosen_by: str, test: ExitTable) -> Measured:
+    """Measure one setting.
+
+    Args:
+        fitted: the method.
+        chosen_by: unit of the costs that it was fitted to.
+        test: pictures that chose nothing.
+    """
+    outcome = fitted.decide(test, test.macs)
+    return Measured(fitted, describe(fitted, chosen_by, outcome, test))
 
 
 def take_apart(fitted: FittedMethod, test: ExitTable) -> Breakdown:

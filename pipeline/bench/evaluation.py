@@ -13,6 +13,7 @@ from dart_stream.difficulty import estimator_flops
 from dart_stream.engine.placement import device_name
 from dart_stream.engine.policy_times import time_policies
 from dart_stream.engine.timing import interleaved_median_ms
+from dart_stream.errors import DataError
 from dart_stream.evaluation.document import (
     Estimator,
     Evaluation,
@@ -26,6 +27,7 @@ from dart_stream.evaluation.evaluate import (
     Measured,
     difficulty_auroc,
     frontier_on,
+    measure,
     measure_methods,
     take_apart,
 )
@@ -38,10 +40,11 @@ from dart_stream.thresholds.choice import thinned
 from dart_stream.thresholds.objectives import accuracy_of
 from pipeline.bench.host import host_facts
 from pipeline.bench.subject import Subject
+from pipeline.bench.time_budgets import fit_to_time
+from pipeline.bench.timed_rows import timed_rows
 
 _SEEDS: Final = (0, 1, 2)
 _REPEATS: Final = 7
-_TIMED_PICTURES: Final = 1024
 _FRONTIER_POINTS: Final = 200
 _ORACLE: Final = "oracle"
 _BY_TIME: Final = ("shared", OURS)
@@ -70,7 +73,12 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
         batch: pictures handed over at once when times are measured.
         command: that asked for it.
         on_step: told in a line what begins.
+
+    Raises:
+        DataError: the model has no early exit.
     """
+    if subject.info.num_exits < 2:
+        raise DataError(f"model {subject.info.name}: expected an early exit, got the last alone")
     able = methods_for(subject.info.num_exits - 1)
     names = able if methods is None else list(methods)
     if methods is None and len(able) < len(METHODS):
@@ -83,8 +91,17 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
     times = _stage_costs(subject, pictures, batch)
     on_step("fitting methods")
     measured = measure_methods(validation, test, validation.macs, names)
-    by_time = [name for name in names if name in _BY_TIME]
-    measured += measure_methods(validation, test, times, by_time)
+    on_step("fitting to budgets of time")
+    by_time = fit_to_time(
+        [name for name in names if name in _BY_TIME],
+        BUDGETS,
+        subject=subject,
+        table=validation,
+        images=chosen_on[0].images,
+        costs=times,
+        batch=batch,
+    )
+    measured += [measure(fitted, times.unit, test) for fitted in by_time]
     on_step("choosing again on halves of the validation pictures")
     halvings = compare_on_halves(validation, test, BUDGETS, _SEEDS) if OURS in names else None
     on_step(f"timing {len(measured)} settings, batches of {batch}")
@@ -157,7 +174,7 @@ def _timed(
     policies += [f.policy for f in runnable if f.policy is not None]
     readings = time_policies(
         subject.engine,
-        pictures.images[:_TIMED_PICTURES],
+        pictures.images[timed_rows(len(pictures))],
         policies,
         subject.tables,
         batch_size=batch,

@@ -4,6 +4,7 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 HELP = "ways to adapt side by side on a stream that changes, against full depth"
 
 _DELTA: Final = 0.05
+_PAPER: Final = "paper"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -77,7 +79,6 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _measured(args: argparse.Namespace) -> "ShiftDocument":
-    from dart_stream.adaptation.registry import CONTROLLERS
     from dart_stream.data import open_dataset
     from dart_stream.model_dir import resolve
     from pipeline.bench.shift.contest import Terms
@@ -97,7 +98,7 @@ def _measured(args: argparse.Namespace) -> "ShiftDocument":
             subject,
             Terms(
                 segments=segments,
-                methods=tuple(args.methods or CONTROLLERS),
+                methods=_methods(args, subject.info.num_exits - 1, progress.line),
                 epsilon=args.epsilon,
                 delta=_DELTA,
                 window=args.window,
@@ -118,6 +119,28 @@ def _measured(args: argparse.Namespace) -> "ShiftDocument":
             on_step=(lambda _line: None) if args.quiet else progress.line,
             on_progress=(lambda *_: None) if args.quiet else progress.worked,
         )
+
+
+def _methods(
+    args: argparse.Namespace, early_exits: int, on_step: Callable[[str], None]
+) -> tuple[str, ...]:
+    """What is compared: all that can take so many exits, if nothing was named.
+
+    Raises:
+        DataError: One that was named cannot.
+    """
+    from dart_stream.adaptation.registry import CONTROLLERS
+    from dart_stream.methods import METHODS, methods_for
+
+    can_search = "dart-paper" in methods_for(early_exits)
+    named = tuple(args.methods or ())
+    if _PAPER in named and not can_search:
+        most = METHODS["dart-paper"].most_early_exits
+        raise DataError(f"--methods: {_PAPER} takes at most {most} early exits, got {early_exits}")
+    if named or can_search:
+        return named or tuple(CONTROLLERS)
+    on_step(f"left out, for it cannot take so many exits: {_PAPER}")
+    return tuple(name for name in CONTROLLERS if name != _PAPER)
 
 
 def _check(args: argparse.Namespace) -> None:

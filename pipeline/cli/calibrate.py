@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from pipeline.cli.measuring import add_machine_flags
+from pipeline.cli.measuring import add_machine_flags, require_at_least
 from pipeline.clips import cache_folder
 from pipeline.errors import ConfigError
 from pipeline.schema_check import require_unicode
@@ -64,6 +64,7 @@ def execute(args: argparse.Namespace) -> int:
     from pipeline.cli.train_progress import TrainProgress
 
     objective = _objective(args)
+    require_at_least(args, {"--seed": 0})
     _check_out(args.out)
     if args.source is not None:
         require_unicode(args.source, where="--source")

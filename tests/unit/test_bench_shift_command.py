@@ -1,5 +1,6 @@
 """`dart-stream bench shift`, from the command line's arguments to its files."""
 
+import argparse
 import json
 import re
 
@@ -8,8 +9,10 @@ import pytest
 from PIL import Image
 
 from dart_stream.adaptation import CONTROLLERS
+from dart_stream.errors import DataError
 from dart_stream.macs import Macs
 from dart_stream.model_dir import Architecture, ModelInfo, PixelStatistics, write_model_dir
+from pipeline.cli.bench_shift import _methods
 from pipeline.cli.main import main
 
 CLASSES = ["bus", "car", "truck", "van<b>"]
@@ -200,6 +203,19 @@ def test_wrong_input_is_one_line(arguments, words, message, tmp_path, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert len(error.splitlines()) == 1
+
+
+def test_what_cannot_take_so_many_exits_is_left_out_or_refused():
+    said = []
+    every = argparse.Namespace(methods=None)
+    assert _methods(every, 5, said.append) == tuple(CONTROLLERS)
+    assert said == []
+    assert "paper" not in _methods(every, 6, said.append)
+    assert said == ["left out, for it cannot take so many exits: paper"]
+    named = argparse.Namespace(methods=["paper", "dart"])
+    assert _methods(named, 5, said.append) == ("paper", "dart")
+    with pytest.raises(DataError, match="--methods: paper takes at most 5 early exits, got 6"):
+        _methods(named, 6, said.append)
 
 
 def test_all_controllers_are_compared_unless_some_are_named(arguments, tmp_path, capsys):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from synthetic_table import synthetic_table
 
-from dart_stream.adaptation import Alarm, Controller
+from dart_stream.adaptation import CONTROLLERS, Alarm, Controller
 from dart_stream.data import Pictures
 from dart_stream.policies import DartPaperPolicy, DartPolicy, FullDepthPolicy, replay
 from pipeline.bench.shift.contest import Contest, Terms
@@ -22,7 +22,7 @@ from pipeline.bench.shift.measures import (
     returns,
     window_means,
 )
-from pipeline.bench.shift.play import SAMPLE_EVERY, play
+from pipeline.bench.shift.play import SAMPLE_EVERY, as_applied, play, spent
 from pipeline.bench.shift.played import Played, Sample
 from pipeline.bench.shift.segments import read_segments
 from pipeline.bench.shift.series import SeriesSum
@@ -329,3 +329,15 @@ def test_all_controllers_play_the_same_streams():
     assert audited[0] < audited[1]
     assert seen["b", 1][1] == contest.clean_cost == pytest.approx(0.19, abs=0.02)
     assert [s.label_id for s in first] != [s.label_id for s in seen["a", 1][0].seen]
+
+
+def test_detectors_are_paid_for_as_a_worker_pays():
+    """Exit 0 is asked for them also where nobody may leave there."""
+    off = DartPolicy(thresholds=(None, 0.9))
+    clean = SHELF.table(Look(()))
+    dart, static = (CONTROLLERS[name](clean, COSTS, epsilon=0.05) for name in ("dart", "static"))
+    assert as_applied(static, off) is off
+    assert as_applied(dart, off).watches(0)
+    charged, free = spent(dart, off, COSTS, 3), spent(static, off, COSTS, 3)
+    head, estimator = COSTS.heads[0] / COSTS.plain(), COSTS.estimator / COSTS.plain()
+    assert np.subtract(charged, free).tolist() == pytest.approx([head + estimator] * 3)

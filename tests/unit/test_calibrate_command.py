@@ -102,6 +102,7 @@ def test_footage_needs_no_labels(tmp_path, capsys):
     [
         (["--macs-fraction", "1.5"], "--macs-fraction: expected a share from 0 to 1, got 1.5"),
         (["--max-exit-gap", "0.01"], "expected labelled pictures"),
+        (["--seed", "-1"], "--seed: expected 0 or more, got -1"),
     ],
 )
 def test_goals_that_cannot_be_are_refused_in_one_line(words, message, tmp_path, capsys):

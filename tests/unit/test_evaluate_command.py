@@ -2,11 +2,14 @@
 
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from PIL import Image
 
-from dart_stream.model_dir import read_info, resolve
+from dart_stream.macs import Macs
+from dart_stream.model_dir import Architecture, read_info, resolve, write_model_dir
+from dart_stream.models import create_model
 from pipeline.cli.main import main
 
 BASE = ["evaluate", "--model", "default", "--quiet", "--precision", "fp32", "--batch", "16"]
@@ -65,3 +68,25 @@ def test_wrong_input_is_one_line(pictures, words, message, tmp_path, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert len([line for line in error.splitlines() if line.startswith("dart-stream:")]) == 1
+
+
+def test_a_model_without_an_early_exit_is_refused(pictures, tmp_path, capsys):
+    shape = {"stages": [[8]], "strides": [1], "stem": [8], "stem_strides": [2], "heads": []}
+    network = create_model("dartnet", num_classes=10, input_size=(32, 32), **shape)
+    default = read_info(resolve("default"))
+    info = msgspec.structs.replace(
+        default,
+        name="shallow",
+        architecture=Architecture("dartnet", shape),
+        temperatures=[1.0],
+        difficulty=None,
+        macs=Macs(stages=[100], heads=[1]),
+        figures={},
+    )
+    policy = {"format_version": 1, "frontier": [], "certificate": None, "selection": {}}
+    chosen = {"kind": "fixed", "thresholds": []}
+    write_model_dir(tmp_path / "m", info, network.state_dict(), policy | {"chosen": chosen})
+    words = ["--model", str(tmp_path / "m"), "--data", str(pictures), "--out", str(tmp_path / "e")]
+    assert main(["evaluate", "--quiet", "--precision", "fp32", *words]) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said == "dart-stream: model shallow: expected an early exit, got the last alone"

@@ -66,6 +66,20 @@ def test_nothing_on_the_grid_is_cheaper():
         assert other.disagreement > 0.05 or other.macs_fraction >= chosen.macs_fraction - 1e-12
 
 
+def test_many_exits_take_no_longer_than_few():
+    """All combinations of two levels and none would be 43 million."""
+    table = probabilities(count=200, exits=17)
+    macs = Macs([10] * 17, [1] * 17)
+    for allowed in (0.02, 0.2):
+        thresholds = choose_thresholds(table, macs, allowed)
+        limits = [2 if tau is None else tau for tau in thresholds]
+        fires = table[:-1].max(2) >= np.array(limits)[:, None]
+        leaves = np.where(fires.any(0), fires.argmax(0), 16)
+        answers = table.argmax(2)
+        assert (answers[leaves, np.arange(200)] != answers[-1]).mean() <= allowed
+    assert any(tau is not None for tau in thresholds)
+
+
 def test_single_exit_needs_no_threshold():
     table = probabilities(exits=1)
     assert choose_thresholds(table, Macs([10], [1]), 0.02) == []

@@ -17,7 +17,7 @@ from dart_stream.difficulty import difficulty_parts, paper_difficulty_of_parts
 from dart_stream.engine.decisions import ExitDecisions
 from pipeline.bench.shift.contest import Contest, OnProgress, Terms
 from pipeline.bench.shift.document import Live
-from pipeline.bench.shift.play import SOURCE, sample_of, spent
+from pipeline.bench.shift.play import SOURCE, as_applied, sample_of, spent
 from pipeline.bench.shift.played import SAMPLE_EVERY, Played
 from pipeline.bench.shift.stream import Script
 from pipeline.bench.subject import Subject
@@ -96,7 +96,7 @@ class _LiveRun:
         difficulty = self._difficulty(parts)
         alpha = paper_difficulty_of_parts(parts)
         deciding = alpha if policy.difficulty_mode == "paper" else difficulty
-        decisions = engine.run(images, deciding, policy, audit)
+        decisions = engine.run(images, deciding, as_applied(controller, policy), audit)
         played.full[begin:end] = engine.plain(images).argmax(1)
         spent_by_exit = np.array(
             spent(controller, policy, self._costs, self._subject.info.num_exits)

@@ -7,9 +7,10 @@ from typing import Final
 import numpy as np
 
 from dart_stream.adaptation import Audit, Controller, Observation
+from dart_stream.adaptation.dart import DartController
 from dart_stream.adaptation.fixed_controllers import FixedController
 from dart_stream.costs import Costs
-from dart_stream.policies import Policy, replay
+from dart_stream.policies import Policy, WatchingFirst, replay
 from pipeline.bench.shift.played import SAMPLE_EVERY, Played, Sample
 from pipeline.bench.shift.stream import Stream
 
@@ -24,13 +25,20 @@ def sample_of(controller: Controller, at: int) -> Sample:
     return Sample(at, policy, None if figures is None or policy is None else figures.upper)
 
 
+def as_applied(controller: Controller, policy: Policy) -> Policy:
+    """The policy as a worker applies it: for detectors exit 0 is asked, though nobody leaves."""
+    watches = isinstance(controller, DartController)
+    return WatchingFirst(inner=policy, version=policy.version) if watches else policy
+
+
 def spent(controller: Controller, policy: Policy, costs: Costs, num_exits: int) -> list[float]:
     """Share of the full network's cost up to each exit.
 
     The estimator counts for all who look at pixels, which fixed policies without a use for
     difficulty do not.
     """
-    watched = [policy.watches(k) for k in range(num_exits - 1)]
+    applied = as_applied(controller, policy)
+    watched = [applied.watches(k) for k in range(num_exits - 1)]
     looks = policy.reads_difficulty or not isinstance(controller, FixedController)
     paid = costs.paid(reads_difficulty=looks)
     return [float(cost) / costs.plain() for cost in paid.up_to_exit(watched)]
