@@ -181,7 +181,7 @@ def _slot_at(slot: int, slot_bytes: int) -> int:
 
 def _create(path: Path, slots: int, slot_bytes: int) -> mmap.mmap:
     size = _slot_at(slots, slot_bytes)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = _new_file(path)
     try:
         # Without it a full file system would end the process with a bus error at some later frame.
         os.posix_fallocate(descriptor, 0, size)
@@ -199,6 +199,17 @@ def _create(path: Path, slots: int, slot_bytes: int) -> mmap.mmap:
         os.close(descriptor)
     _RING.pack_into(memory, 0, slots, slot_bytes)
     return memory
+
+
+def _new_file(path: Path) -> int:
+    """A descriptor. A logout may empty /dev/shm under a run (RemoveIPC of systemd-logind)."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o600)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):  # another reader was quicker
+            path.parent.mkdir(mode=0o700)
+        return os.open(path, flags, 0o600)
 
 
 def _fitted(pixels: Pixels, slot_bytes: int) -> Pixels:

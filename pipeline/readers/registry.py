@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from pipeline.config import SourceConfig
-from pipeline.errors import ConfigError, SourceError
+from pipeline.errors import ConfigError, SourceError, UserError
 from pipeline.import_path import import_class
+from pipeline.one_line import one_line
 from pipeline.readers.base import Reader
 from pipeline.readers.camera import CameraReader
 from pipeline.readers.file import FileReader
@@ -49,11 +50,17 @@ def check_source(config: SourceConfig) -> None:
     """Look cheaply, before a run starts, whether a source can work.
 
     Raises:
-        SourceError: It cannot: no such file, no video in it, an unknown scheme.
+        SourceError: It cannot: no such file, no video in it, an unknown scheme, or looking fails.
         ConfigError: One of its options is out of range.
     """
     _check_live_options(config)
-    open_reader(config).check()
+    try:
+        open_reader(config).check()
+    except UserError:
+        raise
+    except Exception as error:  # of a class of the user's own, or of a path that nobody may look at
+        said = one_line(f"{type(error).__name__}: {error}")
+        raise SourceError(f"{redact(config.uri)}: cannot be looked at ({said})") from error
 
 
 def _check_live_options(config: SourceConfig) -> None:

@@ -5,11 +5,13 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from pipeline.config import SourceConfig
+from pipeline.errors import ConfigError, SourceError
 from pipeline.readers.base import Frame, Reader, ResumePoint
 from pipeline.readers.hardware import check_hardware
 from pipeline.readers.live_video import LiveVideo
 from pipeline.readers.thinning import Thinner
 from pipeline.readers.video_frame import Converter, VideoFrame
+from pipeline.redact import redact
 
 
 class StreamReader(Reader):
@@ -33,7 +35,7 @@ class StreamReader(Reader):
     def frames(self, resume: ResumePoint | None = None) -> Iterator[Frame]:
         """Yield what arrives from now on, numbered on from `resume`."""
         self.skipped = self.corrupt = self.clock_jumps = 0
-        self._video = video = self._opened()
+        self._video = video = self._opened(was_camera=resume is not None)
         self.description = video.description
         first = 0 if resume is None else resume.frame + 1
         base_s = 0.0 if resume is None else resume.pts_s + video.period_s
@@ -53,14 +55,18 @@ class StreamReader(Reader):
             ConfigError: It is no camera.
         """
 
-    def _opened(self) -> LiveVideo:
+    def _opened(self, *, was_camera: bool) -> LiveVideo:
+        """Open; what has been a camera before, and is none now, may be one again."""
         video = LiveVideo(
             self.uri, self.config, options=self.protocol_options, threads=self.decode_threads
         )
         try:
             self.refuse(video)
-        except BaseException:
+        except BaseException as error:
             video.close()
+            if was_camera and isinstance(error, ConfigError):
+                words = "expected a stream that goes on, got one that is over"
+                raise SourceError(f"{redact(self.uri)}: {words}") from error
             raise
         return video
 

@@ -44,7 +44,7 @@ class JsonlSink(Sink):
         self.path.touch()
         cut_partial_line(self.path)
         if self._parts is None:
-            keys = dict(read_held(self.path).keys)
+            keys = {} if offset > 0 else dict(read_held(self.path).keys)
             for record in read_records(self.path, offset):
                 keys[record["source"]] = key_of(record)
         else:

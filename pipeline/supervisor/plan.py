@@ -20,8 +20,9 @@ from pipeline.config import (
     SourceConfig,
     VideoSinkConfig,
 )
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, UserError
 from pipeline.messages import MAX_BLOB_BYTES
+from pipeline.one_line import one_line
 from pipeline.perturb import Perturbation
 from pipeline.readers import check_source
 from pipeline.regions import build_region_finder
@@ -354,5 +355,8 @@ def check_named_source(name: str, source: SourceConfig) -> None:
         build_region_finder(source.regions)
         if source.perturb is not None:
             Perturbation.parse(source.perturb)
-    except ConfigError as error:
+    except UserError as error:
         raise ConfigError(f"sources.{name}: {error}") from error
+    except Exception as error:  # of a class of the user's own
+        said = one_line(f"{type(error).__name__}: {error}")
+        raise ConfigError(f"sources.{name}.regions: cannot be built ({said})") from error

@@ -13,9 +13,9 @@ from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
 from pipeline.schema_check import require_unicode
 from pipeline.sinks.base import STOPPED, UNKNOWN_OFFSET, Record
-from pipeline.sinks.progress import Progress
+from pipeline.sinks.progress import Progress, Scan
 from pipeline.sinks.result_lines import cut_partial_line, decode_line, is_head, whole_lines
-from pipeline.sinks.result_parts import read_all_records, recover, scan_progress
+from pipeline.sinks.result_parts import read_all_records, recover, scan_progress, scan_results
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
 from pipeline.stages.hub.source import BETWEEN_S
@@ -90,9 +90,13 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path, kept: KeptSources | None 
         file.touch()
         cut_partial_line(file)
         _forget_stops(file)
-    scans = [scan_progress(file) for file in files]
+    held = [scan_results(file) for file in files]
+    _tell_sinks(hub, plan, files, held)
+    scans = [each.sources for each in held]
     for name, source in hub.sources.items():
-        found = [_of_session(scan.get(name, Progress()), source.session.number) for scan in scans]
+        for scan in scans:
+            scan[name] = _of_session(scan.get(name, Progress()), source.session.number)
+        found = [scan[name] for scan in scans]
         if found:
             # What was to leave shows no picture again, either.
             leaves = kept is not None and kept.open[name].leaving is not None
@@ -106,6 +110,17 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path, kept: KeptSources | None 
         if sink.draws is not None and sink.draws in hub.sources:
             drawn = hub.sources[sink.draws]
             sink.offset = drawn.resumed_frames if drawn.waits_for_sinks else UNKNOWN_OFFSET
+
+
+def _tell_sinks(hub: Hub, plan: RunPlan, files: list[Path], held: list[Scan]) -> None:
+    """What each file holds, so that its sink need not read the whole of it before its hello."""
+    tracks = [
+        track
+        for track, sink in zip(hub.sinks.values(), plan.config.sinks, strict=True)
+        if isinstance(sink, JsonlSinkConfig)
+    ]
+    for track, file, each in zip(tracks, files, held, strict=True):
+        track.held, track.offset = dict(each.keys), file.stat().st_size
 
 
 def nothing_left(plan: RunPlan, out: Path) -> bool:
@@ -180,9 +195,10 @@ def _apply(hub: Hub, name: str, found: list[Progress], *, is_over: bool) -> None
     open_ended = [progress for progress in found if progress.end is None]
     if not open_ended:
         hub.source_already_ended(name, *_account(found[0].end or {}))
-        if found[0].newest >= 0:
-            # Where a later session of this name begins; the last frames may have had no regions.
-            last = ((found[0].end or {}).get("end_frame") or found[0].newest + 1) - 1
+        # Where a later session of this name begins; the last frames may have had no regions, and
+        # so may all.
+        last = ((found[0].end or {}).get("end_frame") or found[0].newest + 1) - 1
+        if last >= 0:
             hub.sources[name].last_accepted = ResumePoint(last, found[0].newest_pts_s)
             hub.sources[name].segment = found[0].segment
         return
@@ -218,17 +234,23 @@ def _account(end: Record) -> tuple[str, Counters, int]:
 
 
 def _forget_stops(results: Path) -> None:
-    """Cut from the first end record that an interrupt wrote: its source goes on, and so may others.
+    """Take out the end records that an interrupt wrote: their sources go on.
 
-    Lines of other sources behind it are cut too and done again.
+    Lines of other sources behind them stay: a camera could not show those pictures again.
     """
-    offset = 0
+    begin, kept, any_stop = 0, bytearray(), False
     with results.open("r+b") as stream:
         for line in whole_lines(stream, results):
             if _is_stop(line, results):
-                break
-            offset += len(line)
-        stream.truncate(offset)
+                any_stop = True
+            elif any_stop:
+                kept += line
+            else:
+                begin += len(line)
+        if any_stop:
+            stream.seek(begin)
+            stream.write(kept)
+            stream.truncate()
 
 
 def _is_stop(line: bytes, results: Path) -> bool:

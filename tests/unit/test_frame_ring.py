@@ -164,3 +164,14 @@ def test_while_there_is_no_room_it_is_not_tried_with_every_frame(path, monkeypat
 def test_a_ring_that_is_gone_cannot_be_opened(path):
     with pytest.raises(FileNotFoundError):
         RingReader(path)
+
+
+def test_a_folder_that_a_logout_has_removed_is_made_again(tmp_path):
+    folder = tmp_path / "dart-1"
+    for name in ("reader/lot#4", "reader/gate#1"):  # the second finds it there again
+        writer = RingWriter(ring_path(folder, name), 3)
+        slot = writer.put(frame(0))
+        reader = RingReader(ring_path(folder, name))
+        assert np.array_equal(reader.picture(slot, 0).pixels, frame(0).pixels())
+        reader.close()
+    assert folder.stat().st_mode & 0o777 == 0o700

@@ -56,3 +56,13 @@ def test_a_new_incarnation_does_not_wait(sink):
     sink.lost()
     sink.said_hello("sink/s#1", {})
     assert sent(sink, 1) == [3]
+
+
+@pytest.mark.parametrize(("regions", "at_once"), [(10, [4, 2]), (900, [2, 2, 2]), (3_000, [1] * 6)])
+def test_frames_of_many_regions_are_drawn_a_few_at_a_time(regions, at_once):
+    """More would be a message that no peer accepts."""
+    track = SinkTrack("v", draws="a")
+    track.said_hello("sink/v#0", {})
+    for frame in range(6):
+        track.put({"event": "frame", "source": "a", "frame": frame, "regions": [{}] * regions})
+    assert sent(track, 0) == at_once

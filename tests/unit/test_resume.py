@@ -5,8 +5,10 @@ import json
 
 import pytest
 
+from pipeline.config import JsonlSinkConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
+from pipeline.sinks import build_sink
 from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
 from pipeline.supervisor.recording import prepare_out, write_resolved
 from pipeline.supervisor.resume import apply_progress, load_unfinished, nothing_left
@@ -132,7 +134,43 @@ def test_a_video_hears_how_many_frames_it_should_hold(tmp_path, waits, offset):
     track = plan.hub.sources["a"]
     track.plan = dataclasses.replace(track.plan, waits_for_sinks=waits)
     apply_progress(plan.hub, plan, tmp_path)
-    assert (plan.hub.sinks["a"].offset, plan.hub.sinks["b"].offset) == (0, offset)
+    assert plan.hub.sinks["b"].offset == offset
+
+
+def test_sinks_hear_what_their_files_hold_and_need_not_read_them_again(tmp_path):
+    """Of a file of months that takes longer than a child may take to say hello."""
+    (tmp_path / "results.jsonl").write_text(lines(0, 1, 2) + lines(0, source="b"))
+    (tmp_path / "second.jsonl").write_text(lines(0, 1, end="stopped"))
+    plan = Plan(a="a.mp4", b="b.mp4")
+    apply_progress(plan.hub, plan, tmp_path)
+    first, second = plan.hub.sinks["a"], plan.hub.sinks["b"]
+    assert first.held == {"a": (2, 0), "b": (0, 0)}
+    assert second.held == {"a": (1, 0)}
+    for track, file in ((first, "results.jsonl"), (second, "second.jsonl")):
+        assert track.offset == (tmp_path / file).stat().st_size
+    reopened = build_sink(JsonlSinkConfig(), tmp_path)
+    assert reopened.open(first.offset) == {}
+    reopened.close()
+
+
+def test_an_interrupt_costs_no_line_of_another_source(tmp_path):
+    """A camera that was away is stopped at once; what another one had shown comes after that."""
+    stopped, shown = lines(0, 1, end="stopped"), lines(0, 1, 2, source="b")
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(stopped + shown + lines(end="stopped", source="b"))
+    plan = Plan(a="webcam://0", b="webcam://1")
+    apply_progress(plan.hub, plan, tmp_path)
+    assert plan.hub.sources["b"].last_accepted.frame == 2
+    assert (tmp_path / "results.jsonl").read_text() == lines(0, 1) + shown
+
+
+def test_a_source_that_showed_no_region_goes_on_behind_its_end(tmp_path):
+    end = json.loads(lines(end="complete")) | {"session": 1, "first_frame": 0, "end_frame": 7}
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(json.dumps(end) + "\n")
+    plan = Plan(a="a.mp4")
+    apply_progress(plan.hub, plan, tmp_path)
+    assert plan.hub.sources["a"].last_accepted.frame == 6
 
 
 def test_what_was_leaving_when_the_run_was_killed_ends_with_what_is_written_of_it(tmp_path):
@@ -178,6 +216,8 @@ def test_a_session_without_a_line_begins_where_it_was_to_begin(tmp_path):
     apply_progress(plan.hub, plan, tmp_path, kept)
     track = plan.hub.sources["a"]
     assert (track.last_accepted, track.ended, track.end_frame) == (None, None, 3)
+    past = plan.hub.sources.past["a"]
+    assert (past.ledger.processed, past.reason) == (9, "changed")
 
 
 def test_a_finished_run_has_nothing_left(tmp_path):

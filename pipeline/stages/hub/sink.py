@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pipeline.errors import PeerError
 from pipeline.messages import Closed, CloseSink, HubMessage, Records, SinkAck
@@ -12,6 +13,8 @@ MAX_UNACKED = 4_096
 _MAX_PER_MESSAGE = 512
 _MAX_PICTURES = 4
 """Frames to draw in one message: each message is answered, and the answer frees their slots."""
+_MAX_DRAWN_REGIONS = 2_000
+"""In a message of several frames; some 400 bytes each, far below what a message may hold."""
 _FEED_INTERVAL_NS = 50_000_000
 _FEED_AT_ONCE = 64
 """Records; fewer are sent only every so often, because a message costs as much for one."""
@@ -128,9 +131,8 @@ class SinkTrack:
         out: list[HubMessage] = []
         if self.identity is None or self.closed or not self._is_due(now_ns):
             return out
-        limit = _MAX_PER_MESSAGE if self.draws is None else _MAX_PICTURES
         while self.num_sent < len(self.unacked) and len(self.ends) < _MAX_MESSAGES:
-            end = min(self.num_sent + limit, len(self.unacked))
+            end = self._end_of_message()
             chunk = [self.unacked[i] for i in range(self.num_sent, end)]
             for run in _consecutive(chunk):
                 self.ends.append(run[-1][0])
@@ -142,6 +144,18 @@ class SinkTrack:
         if out:
             self.fed_ns = now_ns
         return out
+
+    def _end_of_message(self) -> int:
+        """Behind the last of `unacked` that the next message may hold."""
+        if self.draws is None:
+            return min(self.num_sent + _MAX_PER_MESSAGE, len(self.unacked))
+        end, regions = self.num_sent, 0
+        for _, record in islice(self.unacked, end, end + _MAX_PICTURES):
+            regions += len(record.get("regions", ()))
+            if regions > _MAX_DRAWN_REGIONS and end > self.num_sent:
+                break
+            end += 1
+        return end
 
     def _is_due(self, now_ns: int) -> bool:
         """Enough has come together, the last has come, it was fed long ago, or a reader waits."""
