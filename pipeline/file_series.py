@@ -41,9 +41,16 @@ class FileSeries:
         """Of one that is set aside."""
         return self.path.with_name(f"{self.path.stem}.{number:06}{self.path.suffix}")
 
-    def set_aside(self) -> Path:
-        """Give the one that grows a number, so that a new one can begin; returns its new path."""
-        path = self.path_of(self.next_number())
+    def set_aside(self, number: int | None = None) -> Path:
+        """Give the one that grows a number, so that a new one can begin.
+
+        Args:
+            number: Not yet taken; None is the next one.
+
+        Returns:
+            Its new path.
+        """
+        path = self.path_of(self.next_number() if number is None else number)
         self.path.rename(path)
         return path
 

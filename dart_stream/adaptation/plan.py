@@ -32,6 +32,7 @@ _KEPT: Final = 16
 """Tables of losses kept, a few hundred kilobytes each."""
 
 _LEAST_PICTURES: Final = 200
+_LEAST_SCENES: Final = 20
 _NO_FOOTAGE: Final = 0.95
 """So many scenes a picture."""
 _KNOWN: Final[WeakKeyDictionary[ExitTable, dict[str, "Plan"]]] = WeakKeyDictionary()
@@ -179,6 +180,11 @@ def _halves(table: ExitTable) -> tuple[Ints, Ints]:
     if scenes > _NO_FOOTAGE * len(table):  # pictures in no order: some are alike by chance
         order = np.random.default_rng(_SEED).permutation(len(table))
         return order[: len(table) // 2], order[len(table) // 2 :]
+    if scenes < _LEAST_SCENES:
+        raise DataError(
+            f"adaptation: expected calibration footage of at least {_LEAST_SCENES} scenes, got "
+            f"{scenes} in {len(table)} pictures; calibrate on more of it"
+        )
     order = np.random.default_rng(_SEED).permutation(scenes)
     is_chosen = np.isin(scene, order[: scenes // 2])
     return np.flatnonzero(is_chosen), np.flatnonzero(starts & ~is_chosen)

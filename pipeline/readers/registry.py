@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from pipeline.config import SourceConfig
 from pipeline.errors import ConfigError, SourceError, UserError
+from pipeline.hearsay import hearsay
 from pipeline.import_path import import_class
-from pipeline.one_line import one_line
 from pipeline.readers.base import Reader
 from pipeline.readers.camera import CameraReader
 from pipeline.readers.file import FileReader
@@ -59,7 +59,7 @@ def check_source(config: SourceConfig) -> None:
     except UserError:
         raise
     except Exception as error:  # of a class of the user's own, or of a path that nobody may look at
-        said = one_line(f"{type(error).__name__}: {error}")
+        said = hearsay(f"{type(error).__name__}: {error}")
         raise SourceError(f"{redact(config.uri)}: cannot be looked at ({said})") from error
 
 

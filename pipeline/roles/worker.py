@@ -58,7 +58,8 @@ def run_worker(spec: WorkerSpec, context: Context, stopping: threading.Event) ->
         context: ZeroMQ context to connect with.
         stopping: Set from outside when the hub will not say so itself any more.
     """
-    keep_large_blocks()
+    if spec.has_own_process():
+        keep_large_blocks()
     link = Link(context, spec.endpoint, spec.identity)
     try:
         try:

@@ -50,6 +50,7 @@ class JsonlSink(Sink):
         else:
             # An offset may be of a part that has been set aside since.
             self._held = scan_results(self.path)
+            self._parts.opened()
             keys = dict(self._held.keys)
         self._file = LineFile(self.path)
         return keys
@@ -81,16 +82,11 @@ class JsonlSink(Sink):
 
     def _begin_part_if_due(self, file: LineFile) -> None:
         """A stop stays in the part that grows, where whoever goes on takes it back."""
-        if self._parts is None or file.size < self._parts.part_bytes or self._held.is_stopped:
+        if self._parts is None or not self._parts.is_due(file.size) or self._held.is_stopped:
             return
         file.sync(at_least_s=0.0)
-        try:
-            if not self._parts.begin(self._held):
-                return
-        except OSError as error:
-            if is_no_room(error) and self.path.exists():
-                return  # this part grows on
-            raise
+        if not self._parts.begin(self._held):
+            return
         file.close()
         self._file = LineFile(self.path)
         for removed in self._parts.remove_oldest():

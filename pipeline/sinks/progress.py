@@ -1,7 +1,8 @@
 """How far each source has come, by what its lines say."""
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections import Counter
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -31,13 +32,31 @@ class Progress:
     """Of that frame."""
     end: Record | None = None
     """Its end record, if it was written."""
-    earlier: list["Progress"] = field(default_factory=list)
-    """The sessions before, each with its end."""
+    before: "Progress | None" = None
+    """The sessions before it as one, all of them over."""
 
-    def taken_apart(self) -> list["Progress"]:
-        """This session and those before it, one by one."""
-        earlier, self.earlier = self.earlier, []
-        return [*earlier, self]
+    def with_before(self) -> "Progress":
+        """This session, which is over, and those before it as one."""
+        before, end = self.before, self.end
+        if before is None or before.end is None or end is None:
+            return self
+        return Progress(
+            frame=max(self.frame, before.frame),
+            pts_s=max(self.pts_s, before.pts_s),
+            frames=self.frames + before.frames,
+            regions=self.regions + before.regions,
+            segment=max(self.segment, before.segment),
+            newest=max(self.newest, before.newest),
+            newest_pts_s=max(self.newest_pts_s, before.newest_pts_s),
+            end=end | {"frames": _summed(end["frames"], before.end["frames"])},
+        )
+
+
+def _summed(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two accounts of end records as one."""
+    dropped = dict(Counter(one["dropped"]) + Counter(other["dropped"]))
+    names = one.keys() & other.keys() - {"dropped"}
+    return {name: one[name] + other[name] for name in sorted(names)} | {"dropped": dropped}
 
 
 class Scan(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,7 +81,7 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
         whole = self.sources.setdefault(source, Progress())
         if whole.end is not None:
             self.newest.pop(source, None)
-            whole = self.sources[source] = Progress(earlier=whole.taken_apart())
+            whole = self.sources[source] = Progress(before=whole.with_before())
         if "event" in record:
             whole.end = record
             return
@@ -78,9 +97,9 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
         whole.segment = record.get("segment", 0)
 
     def ends(self) -> list[Record]:
-        """End records of all sessions."""
-        each = [one for last in self.sources.values() for one in [*last.earlier, last]]
-        return [one.end for one in each if one.end is not None]
+        """End records of all sessions, those before the last of each source as one."""
+        each = [one for last in self.sources.values() for one in (last.before, last)]
+        return [one.end for one in each if one is not None and one.end is not None]
 
     @property
     def is_stopped(self) -> bool:

@@ -21,8 +21,8 @@ from pipeline.config import (
     VideoSinkConfig,
 )
 from pipeline.errors import ConfigError, UserError
+from pipeline.hearsay import hearsay
 from pipeline.messages import MAX_BLOB_BYTES
-from pipeline.one_line import one_line
 from pipeline.perturb import Perturbation
 from pipeline.readers import check_source
 from pipeline.regions import build_region_finder
@@ -358,5 +358,5 @@ def check_named_source(name: str, source: SourceConfig) -> None:
     except UserError as error:
         raise ConfigError(f"sources.{name}: {error}") from error
     except Exception as error:  # of a class of the user's own
-        said = one_line(f"{type(error).__name__}: {error}")
+        said = hearsay(f"{type(error).__name__}: {error}")
         raise ConfigError(f"sources.{name}.regions: cannot be built ({said})") from error

@@ -132,8 +132,6 @@ def nothing_left(plan: RunPlan, out: Path) -> bool:
     sessions = dict.fromkeys(plan.config.sources, 1)
     if kept is not None:
         sessions = {name: each.number for name, each in kept.open.items()}
-    for file in files:
-        recover(file)
     if not files or not all(file.is_file() for file in [*files, out / SUMMARY]):
         return False
     return all(
@@ -148,16 +146,16 @@ def nothing_left(plan: RunPlan, out: Path) -> bool:
 def _of_session(found: Progress, number: int) -> Progress:
     """Of what a file has of a source, that of the session which was read last."""
     if found.end is not None and found.end.get("session", 1) < number:
-        return Progress(earlier=found.taken_apart())
+        return Progress(before=found.with_before())
     return found
 
 
 def _remember_past(hub: Hub, scans: list[dict[str, Progress]], kept: KeptSources | None) -> None:
     """What sessions that are over have come to, by what the first file or else the book says."""
     for name, found in (scans[0] if scans else {}).items():
-        for session in found.earlier if name in hub.sources else found.taken_apart():
-            if session.end is not None:
-                hub.sources.remember(name, *_past(session, session.end))
+        past = found.before if name in hub.sources or found.end is None else found.with_before()
+        if past is not None and past.end is not None:
+            hub.sources.remember(name, *_past(past, past.end))
     for each in kept.sessions if kept is not None and not scans else ():
         if each.end_frame is not None:
             after = dataclasses.replace(
@@ -199,8 +197,10 @@ def _apply(hub: Hub, name: str, found: list[Progress], *, is_over: bool) -> None
         # so may all.
         last = ((found[0].end or {}).get("end_frame") or found[0].newest + 1) - 1
         if last >= 0:
-            hub.sources[name].last_accepted = ResumePoint(last, found[0].newest_pts_s)
-            hub.sources[name].segment = found[0].segment
+            source, begun = hub.sources[name], hub.sources[name].session
+            pts_s = max(found[0].newest_pts_s, begun.first_pts_s)
+            source.last_accepted = ResumePoint(last, pts_s)
+            source.segment = max(found[0].segment, begun.segment)
         return
     behind = min(open_ended, key=lambda progress: progress.frame)
     if is_over and behind.newest >= 0:

@@ -134,9 +134,9 @@ class Rig:
         track = self.hub.sources[source]
         return track.processed + track.dropped.total() + len(track.window)
 
-    def end(self, source="a", captured=None):
+    def end(self, source="a", captured=None, reason="complete"):
         captured = self.accepted(source) if captured is None else captured
-        self.say(f"reader/{source}#0", SourceEnded(source, "complete", Counters(captured)))
+        self.say(f"reader/{source}#0", SourceEnded(source, reason, Counters(captured)))
 
     def answer(self, peer="worker/0#0", count=1, exit_index=1):
         """The worker answers this many of the batches it holds."""

@@ -153,3 +153,33 @@ def test_what_a_sink_loses_in_trouble_is_counted_without_an_alarm_each_time():
     rig.say("sink/s#0", SinkAck(-1, 0, 21))
     rig.step()
     assert alarms(rig)[1:] == ["sink s: 2 frames are lost"]
+
+
+def test_an_interrupts_ends_come_behind_all_results():
+    """A camera that is away has nothing to wait for; whoever goes on cuts off what it would say."""
+    rig = Rig(sources=("a", "b"))
+    for _ in range(3):
+        rig.frame(source="b")
+    rig.end("a", reason="stopped", captured=0)
+    rig.step()
+    rig.end("b", reason="stopped", captured=3)
+    rig.work(rounds=5)
+    assert [(r["source"], r.get("event")) for r in rig.written["sink/s"]] == [
+        *[("b", None)] * 3,
+        ("a", "end_of_stream"),
+        ("b", "end_of_stream"),
+    ]
+
+
+def test_another_end_waits_for_nobody():
+    rig = Rig(sources=("a", "b"))
+    rig.frame(source="b")
+    rig.end("a", captured=0)
+    rig.step()
+    rig.end("b", captured=1)
+    rig.work(rounds=5)
+    assert [(r["source"], r.get("event")) for r in rig.written["sink/s"]] == [
+        ("a", "end_of_stream"),
+        ("b", None),
+        ("b", "end_of_stream"),
+    ]

@@ -107,8 +107,40 @@ def test_the_last_part_alone_says_how_far_each_source_has_come(tmp_path, frames)
 def test_sessions_that_are_over_stay_known(tmp_path):
     records = [*many(80, "a"), end(session=1), *many(200, "a"), end(session=2), *many(90, "a")]
     progress = scan_progress(written(tmp_path, records))["a"]
-    assert [each.end["session"] for each in progress.earlier] == [1, 2]
     assert progress.newest == 89
+    before = progress.before
+    assert (before.end["session"], before.newest, before.segment) == (2, 199, 1)
+    assert before.end["frames"] == {
+        name: 2 * n for name, n in end()["frames"].items() if n != {}
+    } | {"dropped": {}}
+
+
+def test_many_sessions_do_not_fill_the_parts(tmp_path):
+    """What is said of them stays small; a part is due by what follows."""
+    records = [
+        record
+        for session in range(1, 400)
+        for record in (result(session), end(session=session), *many(1, f"{session % 90}"))
+    ]
+    path = written(tmp_path, [*records, *many(60, "z")])
+    assert len(path.read_bytes().splitlines()[0]) < PART_BYTES / 2
+    frames = [each["frame"] for each in read_all_records(path) if each["source"] == "z"]
+    assert frames == [frame for frame in range(60) for _ in range(2)]
+    assert scan_results(path).results["a"] == 399
+
+
+def test_numbers_go_on_though_parts_were_archived(tmp_path):
+    for begin in range(0, 600, 200):
+        written(tmp_path, many(begin + 200, "a")[2 * begin :])
+        parts = sorted(tmp_path.glob("results.0*.jsonl"))
+        (tmp_path / f"{begin}").mkdir()
+        for part in parts:
+            part.rename(tmp_path / f"{begin}" / part.name)
+    archived = sorted(part.name for part in tmp_path.glob("*/results.*.jsonl"))
+    assert archived == [f"results.{number:06}.jsonl" for number in range(1, len(archived) + 1)]
+    path = tmp_path / "results.jsonl"
+    head = msgspec.json.decode(path.read_bytes().splitlines()[0], type=PartRecord)
+    assert head.part == len(archived) + 1
 
 
 def test_an_incarnation_that_opens_a_later_part_knows_what_lies_in_earlier_ones(tmp_path):
@@ -159,9 +191,12 @@ def test_a_part_whose_beginning_breaks_off_anywhere_loses_and_doubles_nothing(
             patch.setattr(Path, name, dying(getattr(Path, name)))
         patch.setattr(os, "fsync", dying(os.fsync))
         with contextlib.suppress(_KilledError):
-            ResultParts(path, 1_000_000).begin(held)
+            parts = ResultParts(path, 1_000_000)
+            parts.opened()
+            parts.begin(held)
     recover(path)
     assert set(names(tmp_path)) in ({"results.jsonl"}, {"results.jsonl", "results.000001.jsonl"})
+    recover(path)  # a second time it has nothing to do
     assert list(read_all_records(path)) == records
     assert scan_results(path) == held
 
@@ -186,11 +221,40 @@ def _no_room(*_):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def test_more_than_a_line_can_say_begins_no_part(tmp_path):
+@pytest.mark.parametrize("step", ["set_aside", "rename"])
+def test_a_folder_without_room_leaves_the_part_as_it_was(tmp_path, monkeypatch, step):
+    records = many(62, "a")
+    path = written(tmp_path, records)
+    parts, held = ResultParts(path, 1_000_000), scan_results(path)
+    parts.opened()
+    original = Path.rename
+
+    def rename(source, target):
+        if source.name.endswith(".next"):
+            _no_room()
+        return original(source, target)
+
+    with monkeypatch.context() as patch:
+        if step == "rename":
+            patch.setattr(Path, "rename", rename)
+        else:
+            patch.setattr(FileSeries, "set_aside", _no_room)
+        assert not parts.begin(held)
+    assert names(tmp_path) == ["results.jsonl"]
+    assert list(read_all_records(path)) == records
+    assert parts.begin(held)
+
+
+def test_more_than_a_line_can_say_begins_no_part(tmp_path, caplog):
     path = written(tmp_path, many(3, "a"))
     held = Scan(keys={f"{number:0200}": (1, 1) for number in range(6_000)})
-    assert not ResultParts(path, 1_000_000).begin(held)
+    parts = ResultParts(path, 1_000_000)
+    assert not parts.begin(held)
+    assert not parts.begin(held)
     assert names(tmp_path) == ["results.jsonl"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "results.jsonl: too many sources for parts; it grows on"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,23 @@ def test_an_interrupt_costs_no_line_of_another_source(tmp_path):
     assert (tmp_path / "results.jsonl").read_text() == lines(0, 1) + shown
 
 
+def test_a_later_session_that_showed_no_region_leaves_time_and_segments_as_they_were(tmp_path):
+    ends = [
+        json.loads(lines(end="complete")) | {"session": 1, "first_frame": 0, "end_frame": 3},
+        json.loads(lines(end="complete")) | {"session": 2, "first_frame": 4, "end_frame": 9},
+    ]
+    text = lines(0, 1, 2) + "".join(json.dumps(end) + "\n" for end in ends)
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(text)
+    begun = Session(number=2, first_frame=4, first_pts_s=0.24, segment=3)
+    plan = Plan(sessions={"a": begun}, a="a.mp4")
+    kept = KeptSources(wanted={"a": {}}, sessions=[]).begun("a", begun)
+    apply_progress(plan.hub, plan, tmp_path, kept)
+    after = plan.hub.sources["a"].session_after
+    assert (after.first_frame, after.segment) == (10, 4)
+    assert after.first_pts_s > 0.24
+
+
 def test_a_source_that_showed_no_region_goes_on_behind_its_end(tmp_path):
     end = json.loads(lines(end="complete")) | {"session": 1, "first_frame": 0, "end_frame": 7}
     for file in ("results.jsonl", "second.jsonl"):

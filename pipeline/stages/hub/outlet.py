@@ -93,12 +93,21 @@ class Outlet:
         )
 
     def release(self) -> None:
-        """Queue what has its turn; close sinks behind the end of the last source."""
+        """Queue what has its turn; close sinks behind the end of the last source.
+
+        Ends of an interrupt come behind all results: whoever goes on with the run cuts them off.
+        """
         for source in self._sources.values():
             for frame in source.release():
                 self._put_lines(frame)
                 self._put_picture(source, frame)
-            if source.is_finished and not source.end_recorded:
+        all_finished = all(source.is_finished for source in self._sources.values())
+        for source in self._sources.values():
+            if (
+                source.is_finished
+                and not source.end_recorded
+                and (all_finished or not source.is_stopped)
+            ):
                 source.end_recorded = True
                 self._put(end_record(source))
         if self._sources.is_over:

@@ -7,7 +7,7 @@ from itertools import takewhile
 from pipeline.errors import PeerError
 from pipeline.messages import Counters, FrameHeader, Frames, LinkAccount, SourceEnded
 from pipeline.readers.base import ResumePoint
-from pipeline.sinks.base import Record
+from pipeline.sinks.base import STOPPED, Record
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub.freshness import Freshness
 from pipeline.stages.hub.plan import Session, SourcePlan
@@ -366,6 +366,11 @@ class SourceTrack:
     def is_finished(self) -> bool:
         """Its end is known and every frame before it is done."""
         return self.ended is not None and not self.window
+
+    @property
+    def is_stopped(self) -> bool:
+        """It has ended because the run was interrupted."""
+        return self.ended is not None and self.ended.reason == STOPPED
 
     @property
     def ledger(self) -> Ledger:
