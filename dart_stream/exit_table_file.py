@@ -141,6 +141,8 @@ def _typed(name: str, array: NDArray[Any]) -> NDArray[Any]:
         raise DataError(
             f"{name}: expected numbers like {_DTYPES[kind].__name__}, got {array.dtype}"
         )
-    if not np.all(np.isfinite(array)):
+    with np.errstate(over="ignore"):
+        held = array.astype(_DTYPES[kind])
+    if not np.all(np.isfinite(held)):
         raise DataError(f"{name}: expected finite numbers, got NaN or infinity")
-    return array.astype(_DTYPES[kind])
+    return held

@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from dart_stream.errors import ModelError
+
+_FLOATS: Final = (torch.float16, torch.bfloat16, torch.float32)
 
 
 def stored_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -75,5 +79,8 @@ def _require_same(path: Path, name: str, expected: Tensor, got: Tensor) -> None:
         raise ModelError(
             f"{path}: weight {name!r}: expected numbers like {expected.dtype}, got {got.dtype}"
         )
-    if not got.isfinite().all():
+    if got.is_floating_point() and got.dtype not in _FLOATS:
+        names = ", ".join(str(each).removeprefix("torch.") for each in _FLOATS)
+        raise ModelError(f"{path}: weight {name!r}: expected one of {names}, got {got.dtype}")
+    if not got.to(expected.dtype).isfinite().all():
         raise ModelError(f"{path}: weight {name!r}: expected finite numbers, got NaN or infinity")

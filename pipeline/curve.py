@@ -6,6 +6,7 @@
 
 import os
 import stat
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import zmq.auth
+from zmq.utils import z85
 
 from pipeline.errors import ConfigError
 
@@ -171,6 +173,10 @@ def _read(path: Path) -> tuple[bytes, bytes | None]:
     for key in (public, secret):
         if key is not None and len(key) != 40:
             raise ConfigError(f"{path}: expected a key of 40 characters, got {len(key)}")
+        try:
+            z85.decode(key or b"")
+        except (KeyError, ValueError, struct.error):
+            raise ConfigError(f"{path}: expected a key in Z85, got other characters") from None
     return public, secret
 
 

@@ -5,6 +5,7 @@ begin at a mark that they cannot pass again, and repetitions are possessive.
 """
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 HIDDEN: Final = "***"
@@ -33,25 +34,54 @@ _HOST: Final = re.compile(r"(?<=[a-z0-9+.-])(?<!file)(?<!images)://(?!/)", re.IG
 """Before one; folders on this host may well be called `session=3`."""
 
 
+_VARIABLES: Final = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*+\})++")
+
+IsOpen = Callable[[str], bool]
+
+
 def redact(uri: str) -> str:
     """Replace user, password and secret parameters, in a query or a path, by `***`.
 
     Works on any text that holds URIs, so whole log lines may pass through it.
     """
-    return _WORD.sub(_redact_word, uri)
+    return _redacted(uri, lambda _secret: False)
 
 
-def _redact_word(match: re.Match[str]) -> str:
-    word = match[0]
+def redact_literals(text: str) -> str:
+    """The same, but what stands for a secret, `${NAME}`, stays."""
+    return _redacted(text, lambda secret: _VARIABLES.fullmatch(secret) is not None)
+
+
+def _redacted(text: str, is_open: IsOpen) -> str:
+    return _WORD.sub(lambda match: _redact_word(match[0], is_open), text)
+
+
+def _redact_word(word: str, is_open: IsOpen) -> str:
+    def hide(match: re.Match[str]) -> str:
+        name = match["name"]
+        return match[0] if is_open(match[0][len(name) :]) else f"{name}{HIDDEN}"
+
     if "@" in word:
-        word = _without_password(_USER_INFO.sub(f"://{HIDDEN}@", word))
+        word = _without_user(word, is_open)
     if "=" in word:
-        word = _IN_QUERY.sub(rf"\g<name>{HIDDEN}", word)
+        word = _IN_QUERY.sub(hide, word)
         host = _HOST.search(word)
         if host is not None:
-            path = _IN_PATH.sub(rf"\g<name>{HIDDEN}", word[host.end() :])
-            word = word[: host.end()] + path
+            word = word[: host.end()] + _IN_PATH.sub(hide, word[host.end() :])
     return word
+
+
+def _without_user(word: str, is_open: IsOpen) -> str:
+    stays = False
+
+    def hide(match: re.Match[str]) -> str:
+        nonlocal stays
+        user, colon, password = match[0][len("://") : -len("@")].partition(":")
+        stays = is_open(password if colon else user)
+        return match[0] if stays else f"://{HIDDEN}@"
+
+    word = _USER_INFO.sub(hide, word)
+    return word if stays else _without_password(word)
 
 
 def _without_password(word: str) -> str:

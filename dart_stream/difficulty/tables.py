@@ -152,4 +152,9 @@ def _floats(body: Mapping[str, Any], key: str, length: int) -> NDArray[np.float6
     if not is_list or len(values) != length:
         found = f"{len(values)} entries" if isinstance(values, (list, tuple)) else repr(values)
         raise ModelError(f"difficulty tables: {key}: expected {length} numbers, got {found}")
-    return np.array(values, dtype=np.float64)
+    try:
+        return np.array(values, dtype=np.float64)
+    except OverflowError as error:
+        raise ModelError(
+            f"difficulty tables: {key}: expected numbers, got one too large"
+        ) from error

@@ -67,4 +67,9 @@ def require_count(kind: str, key: str, *, expected: int, got: int, what: str) ->
 
 def is_number(value: Any) -> bool:
     """Say whether this is a finite int or float (a bool is none)."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False

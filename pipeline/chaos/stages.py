@@ -31,7 +31,7 @@ def stages_of(plan: RunPlan) -> list[Stage]:
     remote = plan.remote_sources
     found += [Stage("reader", name) for name in plan.config.sources if name not in remote]
     found += [Stage("sink", name) for name in plan.sink_names]
-    if plan.config.monitor.ui != "off":
+    if plan.config.monitor.ui in {"auto", "live"}:
         found.append(Stage("monitor", "terminal"))
     return found
 

@@ -1,6 +1,7 @@
 """Parses the command line and turns errors into one line and an exit status."""
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -47,10 +48,11 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit status: 0, 1 failed, 2 wrong input, 130 interrupted."""
     _open_standard_streams()
-    here = str(Path.cwd())
-    if here not in sys.path:
-        # Classes of the user's own are imported from where the command is typed.
-        sys.path.append(here)
+    with contextlib.suppress(FileNotFoundError):  # the folder was removed meanwhile
+        here = str(Path.cwd())
+        if here not in sys.path:
+            # Classes of the user's own are imported from where the command is typed.
+            sys.path.append(here)
     args = build_parser().parse_args(arguments)
     try:
         return int(args.execute(args))

@@ -306,7 +306,23 @@ def _threshold_body(
     if config.mode == "paper":
         beta = _PAPER_SENSITIVITY if config.sensitivity is None else config.sensitivity
         return {"kind": "dart-paper", "thresholds": thresholds, "beta": beta}
-    return {"kind": "dart", "thresholds": thresholds, "beta": config.sensitivity or 0.0}
+    return _dart_body(config, thresholds, (stored or {}).get("chosen", {}))
+
+
+def _dart_body(
+    config: PolicyConfig, thresholds: list[float | None], chosen: dict[str, Any]
+) -> dict[str, Any]:
+    """What the model's certificate is about, unless the configuration says otherwise."""
+    if config.thresholds is not None:
+        return {"kind": "dart", "thresholds": thresholds, "beta": config.sensitivity or 0.0}
+    kind = chosen.get("kind")
+    if kind not in {"dart", "fixed"}:  # a fixed one is a dart policy that leaves difficulty out
+        raise ConfigError(
+            f"policy.json: expected a policy of kind dart or fixed, got {kind!r}; give "
+            "policy.thresholds or another policy.mode"
+        )
+    body = {**chosen, "kind": "dart"}
+    return body if config.sensitivity is None else body | {"beta": config.sensitivity}
 
 
 def _stored_thresholds(stored: dict[str, Any] | None) -> list[float | None] | None:

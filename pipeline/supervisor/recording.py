@@ -10,7 +10,7 @@ import yaml
 from pipeline.config_file import check_config, read_source
 from pipeline.errors import ConfigError
 from pipeline.recording import TELEMETRY
-from pipeline.redact import redact
+from pipeline.redact import redact_literals
 from pipeline.schema_check import require_unicode
 
 RESOLVED = "config.resolved.yaml"
@@ -54,9 +54,7 @@ def without_secrets(node: Any) -> Any:
         return {key: without_secrets(value) for key, value in node.items()}
     if isinstance(node, list):
         return [without_secrets(value) for value in node]
-    if isinstance(node, str) and "${" not in node:
-        return redact(node)
-    return node
+    return redact_literals(node) if isinstance(node, str) else node
 
 
 def write_summary(out: Path, summary: dict[str, Any]) -> None:

@@ -183,7 +183,6 @@ class _Reading:
                 self._take_snapshot(note.get("snapshot"))
             case "retune":
                 self._limits.add(note["settings"]["epsilon"])
-                self._counted = 0
             case "hold":
                 self._is_held = True
                 self._chosen_by_hand.add(self._in_force)

@@ -1,9 +1,11 @@
 """The order of a drill: whom it may strike, when a run has recovered, and what it has lost."""
 
+import dataclasses
 import time
 from collections import Counter, deque
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from pipeline.chaos.drill import Drill, Hit
@@ -223,3 +225,11 @@ def test_a_report_counts_by_kind_and_role():
 )
 def test_a_line_says_what_became_of_a_fault(given, outcome):
     assert " ".join(hit_line(given).split()) == f"7.0 s 3 stop worker/0 2.5 s {outcome}"
+
+
+@pytest.mark.parametrize(("ui", "has_screen"), [("auto", 1), ("live", 1), ("lines", 0), ("off", 0)])
+def test_a_screen_is_expected_where_the_run_has_one(plan, ui, has_screen):
+    monitor = msgspec.structs.replace(plan.config.monitor, ui=ui)
+    config = msgspec.structs.replace(plan.config, monitor=monitor)
+    stages = stages_of(dataclasses.replace(plan, config=config))
+    assert sum(stage.role == "monitor" for stage in stages) == has_screen

@@ -114,6 +114,9 @@ def test_missing_and_damaged_keys_are_named(tmp_path):
     secret.write_text('public-key = "short"')
     with pytest.raises(ConfigError, match="expected a key of 40 characters, got 5"):
         HubKeys.load(tmp_path / "hub")
+    secret.write_text(f'public-key = "{40 * "~"}"\nsecret-key = "{40 * "a"}"')
+    with pytest.raises(ConfigError, match="expected a key in Z85, got other characters"):
+        HubKeys.load(tmp_path / "hub")
 
 
 def test_a_hub_without_a_folder_of_readers_is_told(tmp_path):

@@ -227,6 +227,10 @@ DAMAGED_DESCRIPTIONS = {
         lambda p: edit(p, lambda b: b["difficulty"].pop("sum")),
         "difficulty tables: expected keys",
     ),
+    "difficulty beyond all numbers": (
+        lambda p: edit(p, lambda b: b["difficulty"]["sum"].__setitem__(0, 10**400)),
+        "difficulty tables: sum: expected numbers, got one too large",
+    ),
     "unknown field of about": (
         lambda p: edit(p, lambda b: b["about"].update(mood="good")),
         "unknown field `mood`",
@@ -339,6 +343,14 @@ DAMAGED_WEIGHTS = {
     "shape": (
         lambda s: s.update({"heads.1.linear.bias": torch.zeros(3)}),
         r"'heads.1.linear.bias': expected shape \[2\], got \[3\]",
+    ),
+    "eight bits": (
+        lambda s: s.update({"heads.1.linear.bias": torch.zeros(2).to(torch.float8_e5m2)}),
+        "'heads.1.linear.bias': expected one of float16, bfloat16, float32, got torch.float8_e5m2",
+    ),
+    "double": (
+        lambda s: s.update({"heads.1.linear.bias": torch.full((2,), 1e300, dtype=torch.float64)}),
+        "expected one of float16, bfloat16, float32, got torch.float64",
     ),
     "whole numbers": (
         lambda s: s.update({"heads.1.linear.bias": torch.zeros(2, dtype=torch.int32)}),

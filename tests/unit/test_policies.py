@@ -187,3 +187,9 @@ def test_what_may_be_left_out_is_left_out():
         {"kind": "dart", "thresholds": [0.9]}, num_exits=2, num_classes=10, version=3
     )
     assert policy == DartPolicy(thresholds=(0.9,), beta=0, coefficients=(), version=3)
+
+
+def test_a_number_beyond_all_numbers_is_none():
+    body = {"kind": "dart", "thresholds": [10**400]}
+    with pytest.raises(PolicyError, match="thresholds"):
+        policy_from_dict(body, num_exits=2, num_classes=3)

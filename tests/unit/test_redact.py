@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from pipeline.redact import redact
+from pipeline.redact import redact, redact_literals
 
 
 @pytest.mark.parametrize(
@@ -77,3 +77,20 @@ def test_a_long_text_takes_no_longer_than_its_length():
     command = [sys.executable, "-c", LONG]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert (ended.stdout, ended.stderr) == ("done\n", "")
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("rtsp://viewer:${PASSWORD}@cam/stream", "rtsp://viewer:${PASSWORD}@cam/stream"),
+        ("rtsp://${USER}:${PW}@h/?token=${T}&x=1", "rtsp://${USER}:${PW}@h/?token=${T}&x=1"),
+        ("rtsp://${TOKEN}@h/s", "rtsp://${TOKEN}@h/s"),
+        ("rtsp://admin:hunter2@${IP}/s?token=abc", "rtsp://***@${IP}/s?token=***"),
+        ("rtsp://u:a${PW}@h/s", "rtsp://***@h/s"),
+        ("http://h/password=${P}_pwd=x", "http://h/password=${P}_pwd=***"),
+        ("rtsp://u:pw@h/s", "rtsp://***@h/s"),
+        ("${HOME}/lot.mp4", "${HOME}/lot.mp4"),
+    ],
+)
+def test_what_stands_for_a_secret_stays_and_a_literal_one_beside_it_does_not(uri, shown):
+    assert redact_literals(uri) == shown

@@ -490,3 +490,12 @@ def test_a_page_that_cannot_be_written_is_said_in_one_line(report, tmp_path, cap
     assert main(["report", str(tmp_path), "--out", str(tmp_path / "no" / "page.html")]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert f"--out: cannot write {tmp_path}/no/page.html: No such file" in line
+
+
+def test_nothing_that_was_recorded_is_taken_for_html(report):
+    """A model from elsewhere may have any name, and a recording may say anything."""
+    last = snapshot(1, adaptation_off="no adaptation: model '<script>x</script>' has none")
+    page = report(last, snapshot(2, power=PowerSnap(power_w=1.0, energy_j=1.0, source="<script>")))
+    assert "<script" not in page.html
+    page = report(msgspec.structs.replace(last, time_s=last.time_s + 9))
+    assert "model '<script>x</script>' has none" in page.words

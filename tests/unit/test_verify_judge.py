@@ -327,10 +327,10 @@ def test_where_everything_was_steered_by_hand_nothing_is_measured():
 
 def test_limits_are_all_that_were_in_force():
     retune = {"kind": "retune", "settings": {"epsilon": 0.05}, "words": "w"}
-    records = [adapter(0), batch(0), retune, batch(1), adapter(1, epsilon=0.05), snapshot(1)]
+    records = [adapter(0), batch(0), retune, batch(1), adapter(2, epsilon=0.05), snapshot(1)]
     claims = claims_of(records, answers(2))
     assert claims.limits == [0.02, 0.05]
-    # Another controller, which counts from its own beginning.
+    # Another controller, which goes on counting.
     assert [(claim.begin, claim.end) for claim in claims.claims] == [(1, 2)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from dart_stream.evaluation.page.blocks import figure, paragraph, section
+from dart_stream.evaluation.page.wording import text
 from pipeline.report.course import Point
 from pipeline.report.page.charts import Extras, Line, line_chart, share_chart
 from pipeline.report.page.heat_map import MOST_CLASSES, heat_map
@@ -67,7 +68,7 @@ def disagreement_section(story: Story, span: Span) -> str:
     epsilons = [p.epsilon for p in story.course.points if p.epsilon is not None]
     if not epsilons:
         why = story.last.adaptation_off or "this run did not adapt"
-        words = f"Not measured, because nothing was audited: {why}."
+        words = f"Not measured, because nothing was audited: {text(why)}."
         return section("Disagreement", paragraph(words, "lead"))
     limit = 100 * epsilons[-1]
     lines = [
@@ -116,7 +117,7 @@ def power_section(story: Story, span: Span) -> str:
         return section("Energy", paragraph(words, "lead"))
     lines = [Line(power.source, "m-dart", lambda point: point.power_w)]
     energy = "" if power.energy_j is None else f" {power.energy_j:,.0f} joules so far."
-    words = f"As {power.source} measures it.{energy}"
+    words = f"As {text(power.source)} measures it.{energy}"
     chart = line_chart(story.course, span, "watts", lines)
     return section("Energy", paragraph(words, "lead"), figure(chart, ""))
 
