@@ -19,6 +19,8 @@ from pipeline.stages.hub import Session
 
 MAX_CROPS: Final = 20_000
 """Of footage that is looked at: 60 MB of crops of 32x32, more than any choice here needs."""
+_MAX_BYTES: Final = 512 << 20
+"""Of larger crops there are fewer: they are in memory twice for a moment."""
 
 
 def read_crops(
@@ -29,7 +31,7 @@ def read_crops(
     Args:
         config: of the source.
         info: of the model.
-        limit: at most this many crops.
+        limit: at most this many crops; fewer where they are large.
         on_done: told now and then how many there are.
 
     Raises:
@@ -38,6 +40,8 @@ def read_crops(
     reader = open_reader(config)
     reader.check()
     finder, cropper = build_region_finder(config.regions), Cropper(info.input_size, info.resize)
+    height, width = info.input_size
+    limit = max(1, min(limit, _MAX_BYTES // (height * width * 3)))
     found: list[Pixels] = []
     count = 0
     for frame in reader.frames():

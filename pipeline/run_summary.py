@@ -21,7 +21,7 @@ class FrameCounts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LatencyFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Milliseconds from capture to recorded answer, over the whole run."""
+    """Milliseconds from capture to recorded answer, since the run began or was resumed last."""
 
     p50: float | None
     p95: float | None

@@ -101,7 +101,8 @@ def finish_model(
     network = trainer.averaged_network().eval()
     network.load_state_dict(stored_state(network.state_dict()))
     held_out = _answers(network, trainer.normalise, trainer.validation_part)
-    calibration = calibrate_exits(held_out, count_macs(network), max_disagreement=MAX_DISAGREEMENT)
+    chooses = _that_choose(held_out, trainer.recipe.seed)
+    calibration = calibrate_exits(chooses, count_macs(network), max_disagreement=MAX_DISAGREEMENT)
     info = _describe(network, trainer, origin, classes, calibration.temperatures)
     table = _table(info, held_out, trainer.validation_part, f"{origin.data}, validation")
     policy, chosen = _choose(info, table, trainer.recipe.seed)
@@ -119,6 +120,14 @@ def finish_model(
     shares = figures["validation"]["policy"]["exits"]
     rare = [index for index, share in enumerate(shares) if share < MIN_EXIT_SHARE]
     return FinishedModel(info, chosen, rare)
+
+
+def _that_choose(held_out: ExitAnswers, seed: int) -> ExitAnswers:
+    """The half that certifies nothing: a certificate is about temperatures, too."""
+    if len(held_out.labels) < LEAST_PICTURES or len(held_out.logits) == 1:
+        return held_out
+    rows = random_halves(len(held_out.labels), seed).selection
+    return ExitAnswers(held_out.logits[:, rows], held_out.labels[rows])
 
 
 def _choose(info: ModelInfo, table: ExitTable, seed: int) -> tuple[DartPolicy, dict[str, Any]]:

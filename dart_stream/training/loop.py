@@ -70,6 +70,7 @@ class Trainer:
         *,
         class_weights: Sequence[float] | None = None,
         teacher: Teaches | None = None,
+        started_from: Sequence[str] = (),
         checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     ) -> None:
         self.network = network.to(memory_format=torch.channels_last)
@@ -83,6 +84,7 @@ class Trainer:
         self._class_weights = None if class_weights is None else list(class_weights)
         self._checkpoint_every_s = checkpoint_every_s
         self._teacher = teacher
+        self._started_from = list(started_from)
         self._batches = TrainingBatches(train, recipe, self.normalise)
         freeze(network, recipe.frozen)
         self._averaged = moving_average(network, recipe.ema_decay)
@@ -233,6 +235,7 @@ class Trainer:
             "pictures": self._contents,
             "normalisation": [list(self.normalise.mean), list(self.normalise.std)],
             "class_weights": self._class_weights,
+            "started_from": self._started_from,
             "teacher": None if self._teacher is None else self._teacher.fingerprint(),
         }
 

@@ -12,6 +12,7 @@ from pipeline.clips import cache_folder
 
 if TYPE_CHECKING:
     from dart_stream.data import Dataset, Pictures
+    from dart_stream.model_info import ModelInfo
     from dart_stream.models import MultiExitNetwork
     from dart_stream.training import FinishedModel, LabelledImages, Recipe, Teachers, Trainer
     from pipeline.cli.train_data import TrainingData
@@ -148,7 +149,7 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     """The finished model, and how many damaged files were skipped."""
     from dart_stream.data import open_dataset
     from dart_stream.training import Origin, finish_model
-    from pipeline.cli.train_data import divide, load_splits
+    from pipeline.cli.train_data import divide, load_splits, start_lines
     from pipeline.cli.train_lock import training_lock
     from pipeline.cli.train_recipe import choose_recipe, scaled
 
@@ -164,6 +165,8 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     teacher = _teachers(args, chosen.recipe, dataset)
     splits = load_splits(dataset, chosen.recipe, progress)
     chosen = scaled(chosen, len(splits["train"]), args.epochs)
+    for line in start_lines(dataset, chosen.recipe, _starts(args)):
+        progress.line(line)
     data = divide(splits, chosen.recipe, progress.line)
     pictures = len(splits.pop("train"))  # `data` has its own copy of them
     origin = Origin(
@@ -173,7 +176,7 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
         command=_command(args),
     )
     with training_lock(args.out / "training"):
-        trainer = _trainer(args.out, network, chosen, data, progress, teacher=teacher)
+        trainer = _trainer(args, network, chosen, data, progress, teacher=teacher)
         trainer.run(progress.trained)
         progress.line("choosing temperatures and thresholds on validation, then measuring")
         finished = finish_model(args.out, trainer, origin, dataset.classes, data.test)
@@ -208,6 +211,15 @@ def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> 
     return network
 
 
+def _starts(args: argparse.Namespace) -> "dict[str, ModelInfo]":
+    """Models that a fresh training begins with; one that goes on has their weights already."""
+    from dart_stream.model_dir import read_info, resolve
+
+    if (args.out / "training" / "checkpoint.pt").exists():
+        return {}
+    return {name: read_info(resolve(name)) for name in args.start}
+
+
 def _teachers(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "Teachers | None":
     from dart_stream.model_dir import resolve
     from dart_stream.training import Teacher, Teachers
@@ -218,7 +230,7 @@ def _teachers(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") ->
 
 
 def _trainer(
-    out: Path,
+    args: argparse.Namespace,
     network: "MultiExitNetwork",
     chosen: "ChosenRecipe",
     data: "TrainingData",
@@ -234,9 +246,10 @@ def _trainer(
         recipe,
         _labelled(data.train),
         _labelled(data.validation),
-        out / "training",
+        args.out / "training",
         class_weights=data.class_weights,
         teacher=teacher,
+        started_from=[*args.start, *(["pretrained"] if args.pretrained else [])],
     )
     progress.line(
         f"recipe: {chosen.origin}, {recipe.epochs} epochs of {trainer.steps_per_epoch} steps of "

@@ -1,10 +1,11 @@
 """The pictures of a training: loaded, divided, weighed, and described a line at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from dart_stream.data import Dataset, Pictures, class_weights, imbalance, stratified_split
+from dart_stream.model_info import ModelInfo
 from dart_stream.training import Recipe
 from pipeline.cli.train_report import balance_lines, duplicate_lines, skipped_lines
 
@@ -50,6 +51,30 @@ def load_splits(dataset: Dataset, recipe: Recipe, progress: "TrainProgress") -> 
         for line in skipped_lines(split, splits[split]):
             progress.line(line)
     return splits
+
+
+def start_lines(dataset: Dataset, recipe: Recipe, starts: Mapping[str, ModelInfo]) -> list[str]:
+    """Say where start weights may know pictures that this training holds back.
+
+    Args:
+        dataset: to train on.
+        recipe: of this training.
+        starts: models that it begins with, by the names that were given.
+    """
+    if "validation" in dataset.splits:
+        return []
+    lines = []
+    for name, info in starts.items():
+        seed, share = info.recipe.get("seed"), info.recipe.get("validation", 0.0)
+        is_same = info.data.startswith(f"{dataset.name}:")
+        if is_same and (seed != recipe.seed or share < recipe.validation):
+            lines.append(
+                f"--start {name}: it held back {share:.0%} of these pictures by seed {seed}, this "
+                f"training holds back {recipe.validation:.0%} by seed {recipe.seed}: some of them "
+                "it has learned, so that thresholds and certificates will be too good; give the "
+                "same --seed and `validation`"
+            )
+    return lines
 
 
 def divide(splits: dict[str, Pictures], recipe: Recipe, say: Say) -> TrainingData:

@@ -58,6 +58,7 @@ class Story:
         num_policies: of the whole recording.
         about: host and versions, as the recording has them; empty in older ones.
         lost_records: that a full disk cost.
+        resumed: how often the run was gone on with, as far as the recording goes.
         refused: snapshots of another version or model.
         clock: takes steps of the wall clock out; all times here are by the clock of the end.
         complaints: what of the recording could not be read, a line each.
@@ -76,6 +77,7 @@ class Story:
     num_policies: int = 0
     about: Record = field(default_factory=dict)
     lost_records: int = 0
+    resumed: int = 0
     refused: int = 0
     clock: SteadyTime = field(default_factory=SteadyTime)
     complaints: list[str] = field(default_factory=list)
@@ -100,6 +102,8 @@ class Story:
         known = 0 if self.last is None else self.last.num_alarms
         if snapshot.num_alarms < known:
             known = 0  # a part of the run that was resumed counts anew
+        if self.last is not None and snapshot.uptime_s < self.last.uptime_s:
+            self.resumed += 1
         at_s = self.clock.of_snapshot(snapshot.time_s, snapshot.uptime_s)
         snapshot = msgspec.structs.replace(snapshot, time_s=at_s)
         new = min(snapshot.num_alarms - known, len(snapshot.alarms))

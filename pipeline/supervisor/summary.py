@@ -23,7 +23,7 @@ def make_summary(
     duration_s: float,
     cpu_s: dict[str, float],
 ) -> dict[str, Any]:
-    """Figures of the whole run.
+    """Figures of the run: frames of all of it, the rest since it began or was resumed last.
 
     Args:
         plan: What was run.

@@ -499,3 +499,12 @@ def test_nothing_that_was_recorded_is_taken_for_html(report):
     assert "<script" not in page.html
     page = report(msgspec.structs.replace(last, time_s=last.time_s + 9))
     assert "model '<script>x</script>' has none" in page.words
+
+
+def test_frames_of_all_parts_are_not_said_to_be_of_the_last_one(report):
+    first = snapshot(9)
+    again = msgspec.structs.replace(snapshot(1), time_s=first.time_s + 50)
+    assert "since the run was resumed last" not in report(first).words
+    page = report(again)
+    assert "frames in all;" in page.words
+    assert "since the run was resumed last" in page.words

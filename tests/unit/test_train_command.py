@@ -13,9 +13,11 @@ from PIL import Image
 from dart_stream.data import open_dataset
 from dart_stream.errors import DataError, ModelError
 from dart_stream.model_dir import load_network, read_info, read_policy
+from dart_stream.models import create_model
 from dart_stream.policies import policy_from_dict
 from dart_stream.training import Recipe, Trainer
 from pipeline.cli import train
+from pipeline.cli.train_data import start_lines
 from pipeline.cli.train_lock import training_lock
 from pipeline.cli.train_recipe import ChosenRecipe, choose_recipe, scaled
 from pipeline.errors import ConfigError
@@ -338,9 +340,12 @@ def test_weights_that_cannot_be_fetched_are_refused_before_decoding(run, monkeyp
 
 
 def test_a_training_that_goes_on_fetches_no_weights(run, monkeypatch, tmp_path):
-    run("--epochs", "1")
+    monkeypatch.setattr("dart_stream.models.create_pretrained", create_model)
+    run("--epochs", "1", "--pretrained")
     monkeypatch.setattr("dart_stream.models.create_pretrained", lambda *_: 1 / 0)
     assert run("--epochs", "1", "--pretrained") == 0
+    with pytest.raises(ModelError, match="another recipe, model or data"):
+        run("--epochs", "1")
 
 
 @pytest.mark.parametrize(
@@ -393,3 +398,21 @@ def test_a_recipe_that_does_not_speak_of_mirrors_leaves_that_to_the_data(tmp_pat
     assert choose_recipe(path, "alexnet", digits).recipe.mirror is False
     path.write_text("mirror: alternating\n")
     assert choose_recipe(path, "alexnet", digits).recipe.mirror == "alternating"
+
+
+@pytest.mark.parametrize(
+    ("splits", "held_back", "data", "is_said"),
+    [
+        (["train"], {"seed": 0, "validation": 0.2}, "mine: 9 pictures", False),
+        (["train"], {"seed": 1, "validation": 0.2}, "mine: 9 pictures", True),
+        (["train"], {"seed": 0, "validation": 0.1}, "mine: 9 pictures", True),
+        (["train"], {"seed": 1, "validation": 0.1}, "another: 9 pictures", False),
+        (["train", "validation"], {"seed": 1, "validation": 0.1}, "mine: 9 pictures", False),
+    ],
+)
+def test_a_start_that_may_know_what_is_held_back_is_said(splits, held_back, data, is_said):
+    dataset = SimpleNamespace(name="mine", splits=splits)
+    recipe = SimpleNamespace(seed=0, validation=0.2)
+    start = SimpleNamespace(recipe=held_back, data=data)
+    lines = start_lines(dataset, recipe, {"before": start})
+    assert [line.startswith("--start before: it held back") for line in lines] == [True] * is_said

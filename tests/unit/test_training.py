@@ -185,6 +185,12 @@ class TestResuming:
         with pytest.raises(ModelError, match="another recipe, model or data"):
             make_trainer(tmp_path, other)
 
+    def test_checkpoint_of_other_beginnings_is_refused(self, tmp_path):
+        run_and_be_killed(make_trainer(tmp_path, started_from=["a"]), after_steps=5)
+        with pytest.raises(ModelError, match="another recipe, model or data"):
+            make_trainer(tmp_path, started_from=["b"])
+        assert len(make_trainer(tmp_path, started_from=["a"]).history) == 1
+
     def test_checkpoint_of_the_same_pictures_in_other_classes_is_refused(self, tmp_path):
         trainer = make_trainer(tmp_path)
         run_and_be_killed(trainer, after_steps=5)

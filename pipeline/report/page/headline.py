@@ -37,10 +37,13 @@ def headline(story: Story, span: Span) -> str:
 
 def _result(last: Snapshot, story: Story) -> str:
     """The promise, kept or not, in two sentences."""
-    frames = f"{count(last.ledger.processed)} frames in {duration(last.uptime_s)}"
+    frames, took = f"{count(last.ledger.processed)} frames", duration(last.uptime_s)
     if last.macs_fraction is None:
-        return f"{frames}; no region was answered."
-    first = f"{frames} at <em>{percent(last.macs_fraction, 1)}</em> of the full network's compute."
+        return f"{frames} in {took}; no region was answered."
+    spent = f"<em>{percent(last.macs_fraction, 1)}</em> of the full network's compute."
+    first = f"{frames} in {took} at {spent}"
+    if story.resumed:  # frames are counted over all parts, the rest is of the last one
+        first = f"{frames} in all; {took} since the run was resumed last, at {spent}"
     return f"{first} {_evidence(last)} {_alarms(story)}"
 
 
