@@ -224,6 +224,8 @@ class Snapshot(Snap, frozen=True, kw_only=True):
     """Names; empty for a model with more than `MAX_CLASS_NAMES`."""
     cpu_s: dict[str, float] = {}
     """Processor seconds by stage since its start, all incarnations; threads count as supervisor."""
+    slept_s: float = 0.0
+    """How long the machine was suspended meanwhile, in which `uptime_s` stood still."""
     not_written: dict[str, int] = {}
     """Records and lines that a full disk cost so far, by file; results are never among them."""
 

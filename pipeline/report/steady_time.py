@@ -26,7 +26,8 @@ class SteadyTime:
 
         Args:
             time_s: Unix time as the snapshot has it.
-            uptime_s: since the beginning; in a run that was resumed it begins anew.
+            uptime_s: since the beginning, time in which the machine slept included; in a run that
+                was resumed it begins anew.
         """
         if self._last is not None and uptime_s >= self._last[1]:
             step_s = (time_s - self._last[0]) - (uptime_s - self._last[1])

@@ -104,7 +104,7 @@ class Story:
             known = 0  # a part of the run that was resumed counts anew
         if self.last is not None and snapshot.uptime_s < self.last.uptime_s:
             self.resumed += 1
-        at_s = self.clock.of_snapshot(snapshot.time_s, snapshot.uptime_s)
+        at_s = self.clock.of_snapshot(snapshot.time_s, snapshot.uptime_s + snapshot.slept_s)
         snapshot = msgspec.structs.replace(snapshot, time_s=at_s)
         new = min(snapshot.num_alarms - known, len(snapshot.alarms))
         self.num_alarms += snapshot.num_alarms - known

@@ -60,6 +60,7 @@ class SnapshotMaker:
         self._hub = hub
         self._run = run
         self._begin_s = time.monotonic()
+        self._slept_before_s = _slept_s()
         self._rates = Rates()
 
     def make(self, state: RunState) -> Snapshot:
@@ -73,6 +74,7 @@ class SnapshotMaker:
             state=state.state,
             time_s=time.time(),
             uptime_s=now_s - self._begin_s,
+            slept_s=max(0.0, _slept_s() - self._slept_before_s),
             model=self._plan.model.name,
             num_exits=self._plan.model.num_exits,
             sources=[self._source(source) for source in self._hub.sources.values()],
@@ -152,3 +154,9 @@ def total_ledger(hub: Hub) -> Ledger:
             *(source.ledger for source in hub.sources.values()),
         ]
     )
+
+
+def _slept_s() -> float:
+    """Seconds that the machine was suspended since it was switched on; 0 where nobody counts."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return 0.0 if clock is None else time.clock_gettime(clock) - time.monotonic()

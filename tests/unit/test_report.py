@@ -508,3 +508,10 @@ def test_frames_of_all_parts_are_not_said_to_be_of_the_last_one(report):
     page = report(again)
     assert "frames in all;" in page.words
     assert "since the run was resumed last" in page.words
+
+
+def test_a_machine_that_slept_is_no_clock_that_was_set(report):
+    first = snapshot(4)
+    woken = msgspec.structs.replace(snapshot(5), time_s=first.time_s + 9_000.5, slept_s=9_000.0)
+    assert "clock was set" not in report(first, woken).words
+    assert "clock was set" in report(first, msgspec.structs.replace(woken, slept_s=0.0)).words
