@@ -34,6 +34,7 @@ from pipeline.supervisor.settle_sinks import settle_sinks
 from pipeline.supervisor.source_traits import traits_of
 
 _PAPER_SENSITIVITY = 0.3
+_STORED_KINDS = ["dart", "fixed"]  # a list: what is asked of it may be anything
 _WAITING_FRAMES = 128
 """Of a file that waits: enough for large batches, few enough to drain in seconds.
 
@@ -316,7 +317,7 @@ def _dart_body(
     if config.thresholds is not None:
         return {"kind": "dart", "thresholds": thresholds, "beta": config.sensitivity or 0.0}
     kind = chosen.get("kind")
-    if kind not in {"dart", "fixed"}:  # a fixed one is a dart policy that leaves difficulty out
+    if kind not in _STORED_KINDS:  # a fixed one is a dart policy that leaves difficulty out
         raise ConfigError(
             f"policy.json: expected a policy of kind dart or fixed, got {kind!r}; give "
             "policy.thresholds or another policy.mode"

@@ -31,11 +31,12 @@ def test_every_reference_leads_somewhere(capsys, kind):
     assert all(reference.removeprefix("#/$defs/") in body["$defs"] for reference in found)
 
 
-def test_a_line_of_results_is_a_region_or_an_end(capsys):
+def test_a_line_of_results_is_a_region_an_end_or_the_first_of_a_part(capsys):
     body = schema(capsys)
     assert [option["$ref"] for option in body["anyOf"]] == [
         "#/$defs/RegionRecord",
         "#/$defs/EndRecord",
+        "#/$defs/PartRecord",
     ]
     region = body["$defs"]["RegionRecord"]
     assert set(region["required"]) == set(region["properties"])
