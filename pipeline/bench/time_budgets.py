@@ -21,7 +21,7 @@ from dart_stream.policies import FullDepthPolicy, Policy
 from pipeline.bench.subject import Subject
 from pipeline.bench.timed_rows import timed_rows
 
-_REPEATS: Final = 5
+_REPEATS: Final = 3
 
 
 def fit_to_time(  # noqa: PLR0913 - what is fitted, and what it is timed on

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_TIMED: Final = 1024
+MOST_TIMED: Final = 768
 
 
 def timed_rows(count: int) -> NDArray[np.int64]:

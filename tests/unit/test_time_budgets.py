@@ -19,7 +19,7 @@ def test_pictures_that_lie_class_by_class_are_timed_in_their_proportions():
     classes = np.repeat(np.arange(10), 500)
     rows = timed_rows(5_000)
     assert len(np.unique(rows)) == len(rows) == MOST_TIMED
-    assert np.bincount(classes[rows]).min() > 70
+    assert np.bincount(classes[rows]).min() > 50
     assert rows.tolist() == sorted(rows.tolist()) == timed_rows(5_000).tolist()
 
 
@@ -33,7 +33,7 @@ def run_times(monkeypatch):
 
     def _set(factor, table):
         def time_policies(_engine, images, policies, _tables, *, batch_size, repeats):
-            assert (batch_size, repeats) == (8, 5)
+            assert (batch_size, repeats) == (8, 3)
             few = table.take(timed_rows(len(table)))
             assert len(images) == len(few)
             times = [COSTS.plain()]
@@ -41,7 +41,7 @@ def run_times(monkeypatch):
                 exits = replay(policy, few.probabilities, few.difficulty)
                 watched = [policy.watches(k) for k in range(2)]
                 times.append(factor * COSTS.up_to_exit(watched)[exits].mean())
-            return np.tile(times, (5, 1))
+            return np.tile(times, (3, 1))
 
         monkeypatch.setattr(time_budgets, "time_policies", time_policies)
 
