@@ -32,11 +32,10 @@ _IN_PATH: Final = re.compile(
 )
 _HOST: Final = re.compile(r"(?<=[a-z0-9+.-])(?<!file)(?<!images)://(?!/)", re.IGNORECASE)
 """Before one; folders on this host may well be called `session=3`."""
-
-
 _VARIABLES: Final = re.compile(r"(?:\$\{[A-Za-z_][A-Za-z0-9_]*+\})++")
 
 IsOpen = Callable[[str], bool]
+"""Whether a secret is none, so that it may stay."""
 
 
 def redact(uri: str) -> str:

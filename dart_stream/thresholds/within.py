@@ -96,12 +96,11 @@ def _single_thresholds(table: ExitTable, costs: Costs) -> list[tuple[list[int], 
 
 def _best(single: Sequence[tuple[list[int], Sweep]], limit: float) -> _Single | None:
     """The one that counts most right answers within a limit; None if none is that cheap."""
-    found = []
+    found, early = [], len(single) - 1
     for exits, swept in single:
         at = best_within(swept.cost, swept.worth, limit)
         if at is not None:
             tau = probability_of(float(swept.thresholds[at]))
-            early = len(single) - 1
             thresholds = tuple(tau if k in exits else None for k in range(early))
             found.append(_Single(thresholds, float(swept.worth[at])))
     return max(found, key=lambda each: each.accuracy, default=None)

@@ -62,11 +62,14 @@ class StreamReader(Reader):
         )
         try:
             self.refuse(video)
-        except BaseException as error:
+        except ConfigError as error:
             video.close()
-            if was_camera and isinstance(error, ConfigError):
-                words = "expected a stream that goes on, got one that is over"
-                raise SourceError(f"{redact(self.uri)}: {words}") from error
+            if not was_camera:
+                raise
+            words = "expected a stream that goes on, got one that is over"
+            raise SourceError(f"{redact(self.uri)}: {words}") from error
+        except BaseException:
+            video.close()
             raise
         return video
 

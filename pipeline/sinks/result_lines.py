@@ -9,10 +9,11 @@ import msgspec
 
 from pipeline.errors import ConfigError
 from pipeline.messages import Count, FrameNumber, Number
+from pipeline.results import PART_EVENT
 from pipeline.sinks.base import END_EVENT, Record
 
 MAX_LINE_BYTES: Final = 1 << 20
-_HEAD: Final = b'{"event":"part",'
+_HEAD: Final = f'{{"event":"{PART_EVENT}",'.encode()
 
 
 class _Counts(msgspec.Struct, frozen=True):

@@ -61,14 +61,24 @@ def test_settling_leaves_only_what_comes_later_to_the_collector():
         gc.unfreeze()
 
 
-_LARGE = """
-import ctypes, sys
-from pipeline.heap import map_large_blocks
-if sys.argv[1] == "mapped":
-    map_large_blocks()
+_MALLOC = """
+import ctypes, resource, sys
+from pipeline.heap import keep_large_blocks, map_large_blocks
+{"mapped": map_large_blocks, "kept": keep_large_blocks, "as it is": lambda: None}[sys.argv[1]]()
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 libc.free.argtypes = [ctypes.c_void_p]
+"""
+
+
+def number_printed(program, how):
+    """Run a program in a process of its own, whose malloc is set that way."""
+    command = [sys.executable, "-c", _MALLOC + program, how]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return int(said.stdout)
+
+
+_LARGE = """
 libc.free(libc.malloc(4 << 20))  # from now on malloc would lay blocks of this size among small ones
 held = [libc.malloc(1 << 20) for _ in range(20)]
 
@@ -84,20 +94,10 @@ print(libc.mallinfo2().hblks)
 @pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallinfo2"), reason="needs glibc 2.33")
 @pytest.mark.parametrize(("how", "mapped"), [("mapped", True), ("as it is", False)])
 def test_large_blocks_come_from_the_system_one_by_one(how, mapped):
-    said = subprocess.run(
-        [sys.executable, "-c", _LARGE, how], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert (int(said.stdout) >= 20) is mapped
+    assert (number_printed(_LARGE, how) >= 20) is mapped
 
 
 _TAKEN_AGAIN = """
-import ctypes, resource, sys
-from pipeline.heap import keep_large_blocks
-if sys.argv[1] == "kept":
-    keep_large_blocks()
-libc = ctypes.CDLL(None)
-libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
-libc.free.argtypes = [ctypes.c_void_p]
 libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
 
 def layers():
@@ -119,14 +119,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.parametrize(("how", "kept"), [("kept", True), ("as it is", False)])
 def test_large_blocks_are_kept_for_the_next_ones(how, kept):
     """Each round touches 4,096 pages, or 32 where the system has huge ones."""
-    said = subprocess.run(
-        [sys.executable, "-c", _TAKEN_AGAIN, how],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert (int(said.stdout) < 5 * 8) is kept
+    assert (number_printed(_TAKEN_AGAIN, how) < 5 * 8) is kept
 
 
 @pytest.fixture
