@@ -43,6 +43,7 @@ _GOODBYE_MS = 2_000
 """How long a last message may take."""
 _HIGH_WATER = 2_000
 """Messages; far above what credits allow."""
+_DOMAIN = b"run"
 _BURST = 512
 """Messages taken from a socket before other work gets its turn."""
 
@@ -81,7 +82,7 @@ class Router:
 
     def __init__(self, context: Context, prefix: str = "") -> None:
         self.prefix = prefix
-        self.socket = new_socket(context, zmq.ROUTER)
+        self.socket = _new_listener(context, zmq.ROUTER)
         self.socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
 
     @property
@@ -139,11 +140,11 @@ class HubSocket:
         self._children = Router(context)
         self._children.socket.bind(endpoint)
         self._door = door
-        self._publisher = new_socket(context, zmq.PUB)
+        self._publisher = _new_listener(context, zmq.PUB)
         self._publisher.setsockopt(zmq.SNDHWM, 10)
         for each in telemetry_endpoints:
             self._publisher.bind(each)
-        self._control = new_socket(context, zmq.ROUTER)
+        self._control = _new_listener(context, zmq.ROUTER)
         self._control.bind(control_endpoint)
         self._poller = zmq.Poller()
         sockets = [socket for router in self._routers for socket in router.sockets]
@@ -393,6 +394,19 @@ def _asked(parts: list[bytes]) -> Asked:
     if len(parts) != 2:
         raise PeerError(f"command: expected a sender and a body, got {len(parts)} parts")
     return Asked(parts[0], decode_request(parts[1]))
+
+
+def _new_listener(context: Context, kind: int) -> zmq.Socket[bytes]:
+    """A socket that strangers can reach: whoever does not speak ZMTP 3 is hung up on.
+
+    Otherwise libzmq takes bytes that are no greeting at all for a message of its first protocol,
+    and aborts the process (`zmtp_engine.cpp`, `process_routing_id_msg`) where that is read while
+    the socket is being closed. A domain asks nothing of our own peers: only the door has something
+    that would answer for it, and that admits whoever needs no key.
+    """
+    socket = new_socket(context, kind)
+    socket.setsockopt(zmq.ZAP_DOMAIN, _DOMAIN)
+    return socket
 
 
 def new_socket(context: Context, kind: int) -> zmq.Socket[bytes]:

@@ -1,5 +1,7 @@
 """Real ZeroMQ sockets: what arrives, what is refused, who is gone."""
 
+import socket
+
 import pytest
 import zmq
 from sample_snapshot import sample_snapshot
@@ -150,3 +152,36 @@ def test_a_snapshot_survives_the_wire():
 def test_a_broken_snapshot_is_refused(body):
     with pytest.raises(PeerError, match="snapshot"):
         decode_snapshot(body)
+
+
+@pytest.mark.parametrize("name", ["hub", "control", "telemetry"])
+@pytest.mark.parametrize(
+    "greeting",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\x01\x00" * 64,  # a whole message of ZMTP 1
+        b"\xff" + bytes(8) + b"\x7f\x00" + b"\x01\x00" * 26,  # a greeting of ZMTP 1
+        b"\xff" + bytes(8) + b"\x7f" + b"\x01" * 54,  # a greeting of ZMTP 2
+    ],
+    ids=["http", "noise", "zmtp1", "zmtp2"],
+)
+def test_who_does_not_speak_our_protocol_is_hung_up_on(context, tmp_path, name, greeting):
+    # libzmq would take such bytes for messages, and abort if it reads them while it is closed.
+    at = {each: f"ipc://{tmp_path}/{each}" for each in ("hub", "control", "telemetry")}
+    hub = HubSocket(context, at["hub"], [at["telemetry"]], at["control"])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
+        stranger.settimeout(WAIT_MS / 1e3)
+        stranger.connect(str(tmp_path / name))
+        stranger.sendall(greeting)
+        while _heard(stranger):
+            pass  # the greeting that everybody gets
+    assert hub.refused == 0
+    assert list(hub.receive()) == []
+    hub.close()
+
+
+def _heard(stranger):
+    try:
+        return stranger.recv(4_096)
+    except ConnectionResetError:
+        return b""
