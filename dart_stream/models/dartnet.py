@@ -33,7 +33,9 @@ class DartNet(MultiExitNetwork):
         num_classes: number of classes, at least 2.
         input_size: (height, width) in pixels, each at least 8.
         stem: channels of the first convolutions, which belong to stage 0.
-        stem_strides: 2 where maxima halve the map behind the convolution, else 1.
+        stem_strides: 2 where the map is halved by a convolution of the stem, else 1.
+        stem_kernels: 3 where maxima halve the map behind the convolution; even where the
+            convolution itself takes steps of the stride, which then is even, too. Empty is 3 each.
         stages: channels of each stage's convolutions.
         strides: 2 where maxima halve the map behind a stage's first convolution, else 1.
         heads: channels of the convolutions inside the first exits' heads, each of which halves the
@@ -49,18 +51,21 @@ class DartNet(MultiExitNetwork):
         input_size: Sequence[int] = (32, 32),
         stem: Sequence[int] = (16, 24),
         stem_strides: Sequence[int] = (1, 2),
+        stem_kernels: Sequence[int] = (),
         stages: Sequence[Sequence[int]] = ((48,), (112,), (112, 176), (192, 192, 192)),
         strides: Sequence[int] = (1, 2, 1, 2),
         heads: Sequence[Sequence[int]] = ((32, 64), (64,)),
         grids: Sequence[int] = (2, 2),
     ) -> None:
+        kernels = list(stem_kernels) or [3] * len(stem)
         _require_alike(stem=stem, stem_strides=stem_strides)
+        _require_alike(stem=stem, stem_kernels=kernels)
         _require_alike(stages=[min(stage, default=0) for stage in stages], strides=strides)
         height, width = input_size
         channels = 3
         begin: list[nn.Module] = []
-        for out, stride in zip(stem, stem_strides, strict=True):
-            begin += _layer(channels, out, stride)
+        for out, stride, kernel in zip(stem, stem_strides, kernels, strict=True):
+            begin += _stem_layer(channels, out, stride, kernel)
             channels = out
         chains: list[nn.Module] = []
         for widths, stride in zip(stages, strides, strict=True):
@@ -93,6 +98,22 @@ def _require_alike(**settings: Sequence[int]) -> None:
     for name, setting in settings.items():
         if min(setting) < 1:
             raise ValueError(f"expected {name} of at least 1 each, got {list(setting)}")
+
+
+def _stem_layer(channels: int, out: int, stride: int, kernel: int) -> list[nn.Module]:
+    """One of the first convolutions; one that takes steps itself needs no map of full size."""
+    if kernel == 3:
+        return _layer(channels, out, stride)
+    if kernel % 2 or stride % 2 or kernel < stride:
+        raise ValueError(
+            "expected stem_kernels of 3, or even ones of at least an even stride, "
+            f"got {kernel} at stride {stride}"
+        )
+    return [
+        nn.Conv2d(channels, out, kernel, stride=stride, padding=(kernel - stride) // 2, bias=False),
+        nn.BatchNorm2d(out),
+        nn.GELU(),
+    ]
 
 
 def _layer(channels: int, out: int, stride: int = 1) -> list[nn.Module]:

@@ -1,6 +1,6 @@
 """Networks that begin with trained weights: of torchvision or timm, or of a model of one's own."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -59,12 +59,15 @@ def adopt_weights(network: MultiExitNetwork, weights: Mapping[str, Tensor]) -> N
                 )
 
 
-def start_from(network: MultiExitNetwork, trained: Mapping[str, MultiExitNetwork]) -> None:
-    """Copy the mean of trained networks' weights into one of the same shape, to go on training.
+def start_from(network: MultiExitNetwork, trained: Mapping[str, MultiExitNetwork]) -> list[int]:
+    """Copy the mean of trained networks' weights into one that is built alike, to go on training.
+
+    Stages of another shape stay fresh, as a whole, so that a network with another beginning can
+    take the end of one that is trained. Of heads, layers of another shape stay fresh, such as the
+    last one for another number of classes.
 
     The mean of several is good where they come from one network that was trained further in
-    several ways; of networks that began apart it is noise. Heads for another number of classes stay
-    fresh in their last layer.
+    several ways; of networks that began apart it is noise.
 
     Reference: Wortsman et al., "Model soups", 2022.
 
@@ -72,26 +75,43 @@ def start_from(network: MultiExitNetwork, trained: Mapping[str, MultiExitNetwork
         network: takes the weights.
         trained: have them, under names for messages; at least one.
 
+    Returns:
+        The stages that stay fresh.
+
     Raises:
-        ModelError: a stage has no weights there, or ones of another shape.
+        ModelError: No stage fits.
     """
     found = {name: source.state_dict() for name, source in trained.items()}
+    misfits: dict[int, str] = {}
+    for path, own in network.state_dict().items():
+        part, number, _ = path.split(".", 2)
+        for name, weights in found.items():
+            if part == "stages" and not _fits(weights, path, own):
+                misfits.setdefault(int(number), _misfit(weights, path, own, name))
+    if len(misfits) == len(network.stages):
+        raise ModelError(misfits[0])
+    _take_mean(network, list(found.values()), set(misfits))
+    return sorted(misfits)
+
+
+def _take_mean(
+    network: MultiExitNetwork, sources: Sequence[Mapping[str, Tensor]], fresh: Collection[int]
+) -> None:
     with torch.no_grad():
         for path, own in network.state_dict().items():
-            weights = [_fitting(body, path, own, name) for name, body in found.items()]
-            fitting = [weight for weight in weights if weight is not None]
-            if len(fitting) == len(found):
-                own.copy_(torch.stack([weight.double() for weight in fitting]).mean(0))
+            if int(path.split(".", 2)[1]) in fresh:
+                continue  # a head reads what its stage computes
+            if all(_fits(source, path, own) for source in sources):
+                own.copy_(torch.stack([source[path].double() for source in sources]).mean(0))
 
 
-def _fitting(weights: Mapping[str, Tensor], path: str, own: Tensor, name: str) -> Tensor | None:
-    found = weights.get(path)
-    if found is not None and found.shape == own.shape:
-        return found
-    if path.startswith("stages."):
-        shape = "none" if found is None else list(found.shape)
-        raise ModelError(
-            f"weights of {name}: {path!r}: expected shape {list(own.shape)}, got {shape}; "
-            "start from a model of the same family and configuration"
-        )
-    return None
+def _fits(weights: Mapping[str, Tensor], path: str, own: Tensor) -> bool:
+    return path in weights and weights[path].shape == own.shape
+
+
+def _misfit(weights: Mapping[str, Tensor], path: str, own: Tensor, name: str) -> str:
+    shape = list(weights[path].shape) if path in weights else "none"
+    return (
+        f"weights of {name}: {path!r}: expected shape {list(own.shape)}, got {shape}, and no other "
+        "stage fits; start from a model of the same family and a like configuration"
+    )

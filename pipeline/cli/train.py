@@ -4,6 +4,7 @@ import argparse
 import shlex
 import sys
 import tempfile
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +12,8 @@ from dart_stream.errors import DataError, ModelError
 from pipeline.clips import cache_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from dart_stream.data import Dataset, Pictures
     from dart_stream.model_info import ModelInfo
     from dart_stream.models import MultiExitNetwork
@@ -161,7 +164,8 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     chosen = choose_recipe(args.recipe, _family(args), dataset).replace(
         input_size=args.input_size and tuple(args.input_size), seed=args.seed
     )
-    network = _network(args, chosen.recipe, dataset)  # what it refuses is refused before decoding
+    # What these refuse is refused before anything is decoded.
+    network = _network(args, chosen.recipe, dataset, progress)
     teacher = _teachers(args, chosen.recipe, dataset)
     splits = load_splits(dataset, chosen.recipe, progress)
     chosen = scaled(chosen, len(splits["train"]), args.epochs)
@@ -183,7 +187,9 @@ def _train(args: argparse.Namespace, progress: "TrainProgress") -> "tuple[Finish
     return finished, data.skipped
 
 
-def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> "MultiExitNetwork":
+def _network(
+    args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset", progress: "TrainProgress"
+) -> "MultiExitNetwork":
     import torch
 
     from dart_stream.model_dir import load_network, read_info, resolve
@@ -207,8 +213,24 @@ def _network(args: argparse.Namespace, recipe: "Recipe", dataset: "Dataset") -> 
     )
     if args.start and fresh:
         places = {name: resolve(name) for name in args.start}
-        start_from(network, {name: load_network(at, read_info(at)) for name, at in places.items()})
+        starts = {name: load_network(at, read_info(at)) for name, at in places.items()}
+        fresh_stages = start_from(network, starts)
+        _require_unfrozen(network, fresh_stages, recipe.frozen)
+        for stage in fresh_stages:
+            progress.line(f"--start: stage {stage} has another shape there and begins fresh")
     return network
+
+
+def _require_unfrozen(
+    network: "MultiExitNetwork", fresh_stages: "Sequence[int]", frozen: "Sequence[str]"
+) -> None:
+    for stage in fresh_stages:
+        for name, _ in network.stages[stage].named_parameters(prefix=f"stages.{stage}"):
+            if any(fnmatchcase(name, pattern) for pattern in frozen):
+                raise DataError(
+                    f"frozen: expected trained weights to be left as they are, got {name!r}, which "
+                    "has another shape in the model of --start and begins fresh"
+                )
 
 
 def _starts(args: argparse.Namespace) -> "dict[str, ModelInfo]":

@@ -103,6 +103,12 @@ def test_unknown_family_is_refused_with_the_known_ones():
         ),
         ("dartnet", {"stages": 4}, "refuses its configuration"),
         ("dartnet", {"stem": []}, "stem and stem_strides of one length, at least 1, got 0, 2"),
+        ("dartnet", {"stem_kernels": [4]}, "stem and stem_kernels of one length.* got 2, 1"),
+        (
+            "dartnet",
+            {"stem": [8], "stem_strides": [2], "stem_kernels": [5]},
+            "stem_kernels of 3, or even ones of at least an even stride, got 5 at stride 2",
+        ),
         ("dartnet", {"stages": ["a", "b", "c", "d"]}, "refuses its configuration"),
         ("alexnet", {"widths": [8, 8]}, "expected 5 widths"),
         ("alexnet", {"exits": 4}, "1 to 3 exits"),

@@ -125,10 +125,28 @@ def test_training_starts_from_a_model_of_the_same_shape(run, data, tmp_path):
     shutil.rmtree(tmp_path / "fewer" / "train" / "red")
     run("--epochs", "1", "--start", tmp_path / "first", source=tmp_path / "fewer")
     assert "--start first" in read_info(tmp_path / "model").figures["conditions"]["command"]
-    (tmp_path / "wide.yaml").write_text(RECIPE.replace("stem: [4]", "stem: [6]"))
+    (tmp_path / "wide.yaml").write_text(RECIPE.replace("[[4], [8]]", "[[6], [9]]"))
     shutil.rmtree(tmp_path / "model")
-    with pytest.raises(ModelError, match=r"weights of .*first: 'stages.* shape \[6, 3"):
+    with pytest.raises(ModelError, match=r"weights of .*first: 'stages.* shape \[6, 4.*no other"):
         run("--start", tmp_path / "first", recipe=tmp_path / "wide.yaml")
+
+
+def test_a_network_with_another_beginning_takes_the_end_of_a_trained_one(run, tmp_path, capfd):
+    run("--epochs", "1")
+    (tmp_path / "model").rename(tmp_path / "first")
+    other = RECIPE.replace("stem: [4]", "stem: [6]") + "frozen: [stages.1.*]\n"
+    (tmp_path / "other.yaml").write_text(other)
+    run("--epochs", "1", "--start", tmp_path / "first", recipe=tmp_path / "other.yaml")
+    assert "--start: stage 0 has another shape there and begins fresh" in capfd.readouterr().err
+    first, second = (
+        load_network(tmp_path / name, read_info(tmp_path / name)) for name in ("first", "model")
+    )
+    assert first.stages[0][0].weight.shape != second.stages[0][0].weight.shape
+    assert torch.equal(first.stages[1][0].weight, second.stages[1][0].weight)
+    (tmp_path / "other.yaml").write_text(other.replace("stages.1.*", "stages.0.*"))
+    shutil.rmtree(tmp_path / "model")
+    with pytest.raises(DataError, match=r"trained weights.*got 'stages.0.*begins fresh"):
+        run("--start", tmp_path / "first", recipe=tmp_path / "other.yaml")
 
 
 def test_training_starts_from_the_mean_of_several_models(run, tmp_path):
