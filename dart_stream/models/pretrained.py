@@ -1,6 +1,6 @@
 """Networks that begin with trained weights: of torchvision or timm, or of a model of one's own."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -59,12 +59,13 @@ def adopt_weights(network: MultiExitNetwork, weights: Mapping[str, Tensor]) -> N
                 )
 
 
-def start_from(network: MultiExitNetwork, trained: Mapping[str, MultiExitNetwork]) -> list[int]:
+def start_from(network: MultiExitNetwork, trained: Mapping[str, MultiExitNetwork]) -> list[str]:
     """Copy the mean of trained networks' weights into one that is built alike, to go on training.
 
-    Stages of another shape stay fresh, as a whole, so that a network with another beginning can
-    take the end of one that is trained. Of heads, layers of another shape stay fresh, such as the
-    last one for another number of classes.
+    Stages of another shape stay fresh, as a whole, and so do layers that a stage has behind those
+    that it has there: a network with another beginning, or with more at its end, can start from one
+    that is trained. Of heads, layers of another shape stay fresh, such as the last one for another
+    number of classes.
 
     The mean of several is good where they come from one network that was trained further in
     several ways; of networks that began apart it is noise.
@@ -76,42 +77,50 @@ def start_from(network: MultiExitNetwork, trained: Mapping[str, MultiExitNetwork
         trained: have them, under names for messages; at least one.
 
     Returns:
-        The stages that stay fresh.
+        Names of the stages' weights that stay fresh.
 
     Raises:
         ModelError: No stage fits.
     """
-    found = {name: source.state_dict() for name, source in trained.items()}
-    misfits: dict[int, str] = {}
-    for path, own in network.state_dict().items():
-        part, number, _ = path.split(".", 2)
-        for name, weights in found.items():
-            if part == "stages" and not _fits(weights, path, own):
-                misfits.setdefault(int(number), _misfit(weights, path, own, name))
+    own = network.state_dict()
+    sources = {name: source.state_dict() for name, source in trained.items()}
+    misfits: dict[str, str] = {}
+    for name, source in sources.items():
+        for path in filter(_in_stage, own | source):
+            if path in source and not _fits(source, path, own):
+                misfits.setdefault(_part(path), _misfit(source, path, own, name))
     if len(misfits) == len(network.stages):
-        raise ModelError(misfits[0])
-    _take_mean(network, list(found.values()), set(misfits))
-    return sorted(misfits)
-
-
-def _take_mean(
-    network: MultiExitNetwork, sources: Sequence[Mapping[str, Tensor]], fresh: Collection[int]
-) -> None:
+        raise ModelError(next(iter(misfits.values())))
+    fresh_heads = {part.replace("stages.", "heads.") for part in misfits}
+    fresh = [
+        path
+        for path in own
+        if _part(path) in misfits.keys() | fresh_heads  # a head reads what its stage computes
+        or not all(_fits(source, path, own) for source in sources.values())
+    ]
     with torch.no_grad():
-        for path, own in network.state_dict().items():
-            if int(path.split(".", 2)[1]) in fresh:
-                continue  # a head reads what its stage computes
-            if all(_fits(source, path, own) for source in sources):
-                own.copy_(torch.stack([source[path].double() for source in sources]).mean(0))
+        for path in own.keys() - set(fresh):
+            mean = torch.stack([source[path].double() for source in sources.values()]).mean(0)
+            own[path].copy_(mean)
+    return [path for path in fresh if _in_stage(path)]
 
 
-def _fits(weights: Mapping[str, Tensor], path: str, own: Tensor) -> bool:
-    return path in weights and weights[path].shape == own.shape
+def _in_stage(path: str) -> bool:
+    return path.startswith("stages.")
 
 
-def _misfit(weights: Mapping[str, Tensor], path: str, own: Tensor, name: str) -> str:
-    shape = list(weights[path].shape) if path in weights else "none"
+def _part(path: str) -> str:
+    """The stage or head that a weight belongs to."""
+    return ".".join(path.split(".", 2)[:2])
+
+
+def _fits(source: Mapping[str, Tensor], path: str, own: Mapping[str, Tensor]) -> bool:
+    return path in source and path in own and source[path].shape == own[path].shape
+
+
+def _misfit(source: Mapping[str, Tensor], path: str, own: Mapping[str, Tensor], name: str) -> str:
+    shape = list(own[path].shape) if path in own else "none"
     return (
-        f"weights of {name}: {path!r}: expected shape {list(own.shape)}, got {shape}, and no other "
-        "stage fits; start from a model of the same family and a like configuration"
+        f"weights of {name}: {path!r}: expected shape {shape}, got {list(source[path].shape)}, and "
+        "no other stage fits; start from a model of the same family and a like configuration"
     )

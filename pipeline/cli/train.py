@@ -194,6 +194,7 @@ def _network(
 
     from dart_stream.model_dir import load_network, read_info, resolve
     from dart_stream.models import create_model, create_pretrained, start_from
+    from pipeline.cli.train_data import fresh_lines
 
     if recipe.frozen and not (args.pretrained or args.start):
         raise DataError(
@@ -214,23 +215,20 @@ def _network(
     if args.start and fresh:
         places = {name: resolve(name) for name in args.start}
         starts = {name: load_network(at, read_info(at)) for name, at in places.items()}
-        fresh_stages = start_from(network, starts)
-        _require_unfrozen(network, fresh_stages, recipe.frozen)
-        for stage in fresh_stages:
-            progress.line(f"--start: stage {stage} has another shape there and begins fresh")
+        begin_fresh = start_from(network, starts)
+        _require_unfrozen(begin_fresh, recipe.frozen)
+        for line in fresh_lines(begin_fresh, network.state_dict()):
+            progress.line(line)
     return network
 
 
-def _require_unfrozen(
-    network: "MultiExitNetwork", fresh_stages: "Sequence[int]", frozen: "Sequence[str]"
-) -> None:
-    for stage in fresh_stages:
-        for name, _ in network.stages[stage].named_parameters(prefix=f"stages.{stage}"):
-            if any(fnmatchcase(name, pattern) for pattern in frozen):
-                raise DataError(
-                    f"frozen: expected trained weights to be left as they are, got {name!r}, which "
-                    "has another shape in the model of --start and begins fresh"
-                )
+def _require_unfrozen(fresh: "Sequence[str]", frozen: "Sequence[str]") -> None:
+    for name in fresh:
+        if any(fnmatchcase(name, pattern) for pattern in frozen):
+            raise DataError(
+                f"frozen: expected trained weights to be left as they are, got {name!r}, which has "
+                "another shape in the model of --start, or none, and begins fresh"
+            )
 
 
 def _starts(args: argparse.Namespace) -> "dict[str, ModelInfo]":

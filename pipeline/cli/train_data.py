@@ -1,6 +1,6 @@
 """The pictures of a training: loaded, divided, weighed, and described a line at a time."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -74,6 +74,23 @@ def start_lines(dataset: Dataset, recipe: Recipe, starts: Mapping[str, ModelInfo
                 "it has learned, so that thresholds and certificates will be too good; give the "
                 "same --seed and `validation`"
             )
+    return lines
+
+
+def fresh_lines(fresh: Sequence[str], weights: Collection[str]) -> list[str]:
+    """Say what of a network does not begin with the weights of `--start`.
+
+    Args:
+        fresh: names of weights of its stages, such as `stages.0.1.bias`.
+        weights: names of all its weights.
+    """
+    lines = []
+    for stage in sorted({int(name.split(".")[1]) for name in fresh}):
+        prefix = f"stages.{stage}."
+        own = [name for name in fresh if name.startswith(prefix)]
+        is_whole = len(own) == sum(name.startswith(prefix) for name in weights)
+        what = "another shape there and begins" if is_whole else "more layers here, which begin"
+        lines.append(f"--start: stage {stage} has {what} fresh")
     return lines
 
 

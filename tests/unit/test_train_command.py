@@ -149,6 +149,23 @@ def test_a_network_with_another_beginning_takes_the_end_of_a_trained_one(run, tm
         run("--start", tmp_path / "first", recipe=tmp_path / "other.yaml")
 
 
+def test_layers_that_a_stage_has_more_of_begin_fresh(run, tmp_path, capfd):
+    run("--epochs", "1")
+    (tmp_path / "model").rename(tmp_path / "first")
+    (tmp_path / "deep.yaml").write_text(
+        RECIPE.replace("[[4], [8]]", "[[4], [8, 8]]") + "frozen: [stages.0.*]\n"
+    )
+    run("--epochs", "1", "--start", tmp_path / "first", recipe=tmp_path / "deep.yaml")
+    said = capfd.readouterr().err
+    assert "--start: stage 1 has more layers here, which begin fresh" in said
+    assert "stage 0 has" not in said
+    shutil.rmtree(tmp_path / "first")
+    (tmp_path / "model").rename(tmp_path / "first")
+    # Fewer layers are another stage, whose end would follow on what it has never seen.
+    run("--epochs", "1", "--start", tmp_path / "first")
+    assert "--start: stage 1 has another shape there and begins fresh" in capfd.readouterr().err
+
+
 def test_training_starts_from_the_mean_of_several_models(run, tmp_path):
     for seed in (1, 2):
         run("--epochs", "1", "--seed", seed)
