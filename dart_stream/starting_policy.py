@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dart_stream.calibration import limits
+from dart_stream.costs import Costs
 from dart_stream.macs import Macs
 from dart_stream.policies import Policy
 
@@ -37,12 +38,12 @@ def choose_thresholds(
     """
     confidence, answers = probabilities.max(2), probabilities.argmax(2)
     differs = answers != answers[-1]
-    cost = np.asarray(macs.cumulative(), np.float64)
+    costs = Costs(stages=list(macs.stages), heads=list(macs.heads))
     best_cost = np.inf
     best: tuple[float | None, ...] = (None,) * (len(confidence) - 1)
     for thresholds in _grid(confidence[:-1]):
         leaves_at = _exit_of(confidence, thresholds)
-        mean_cost = cost[leaves_at].mean()
+        mean_cost = costs.up_to_exit([tau is not None for tau in thresholds])[leaves_at].mean()
         if mean_cost < best_cost and _picked(differs, leaves_at).mean() <= max_disagreement:
             best_cost, best = mean_cost, thresholds
     return list(best)

@@ -77,11 +77,14 @@ def build_ladder(table: ExitTable, costs: Costs, epsilon: float, rungs: int) -> 
     """
     frontier = find_frontier(table, costs, "agreement", levels=_levels(table.num_exits - 1))
     points = [p for p in reversed(frontier) if p.disagreement <= _STEEPEST * epsilon]
-    points = points or [frontier[-1]]
-    safer = raised(points[0].thresholds, _SAFER)
+    # Full depth is no rung, and none that costs more is worth one: it is safer than all of them.
+    points = [p for p in points if p.leaves_early] or points[:1] or [frontier[-1]]
+    safer = raised(points[0].thresholds, _SAFER) if points[0].leaves_early else []
     policies = [DartPolicy(thresholds=each, beta=points[0].beta) for each in safer]
     policies += [_policy(point) for point in _thin(points, rungs - len(_SAFER))]
-    return _ladder(policies, table, costs)
+    cheaper = _ladder(policies, table, costs).cost_share < 1
+    kept = [policy for policy, is_worth_it in zip(policies, cheaper, strict=True) if is_worth_it]
+    return _ladder(kept or policies[-1:], table, costs)
 
 
 def asked_logits(

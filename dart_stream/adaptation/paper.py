@@ -3,7 +3,7 @@
 Reference: DART Eq. 13-15 and 19.
 Differs from the paper: see `paper_rules` for what it leaves open. The strategies among which Eq. 15
 chooses are named but not listed there; here they are Eq. 13, Eq. 14 and both, chosen anew every 50
-regions by the reward of Eq. 10 in the window, in which accuracy is self-labelled too.
+regions by the reward of Eq. 10 over the last 50, in which accuracy is self-labelled too.
 """
 
 from collections.abc import Mapping

@@ -63,7 +63,7 @@ class Workspace:
             windows=(height - 2) * (width - 2),
             ones=np.ones(height, np.float32),
             masks=np.tile(np.eye(3, dtype=np.float32), width),
-            pieces=height if height * width > _PIXELS_OF_A_SUM else 1,
+            pieces=height if height * width >= _PIXELS_OF_A_SUM else 1,
         )
 
 

@@ -32,7 +32,9 @@ def safe_to_aggressive(
         selection: pictures that the frontier was found on; none of those that will certify.
         costs: of the network's parts.
     """
-    cheaper = [point for point in reversed(frontier) if point.cost < full.cost]
+    cheaper = [
+        point for point in reversed(frontier) if point.leaves_early and point.cost < full.cost
+    ]
     if not cheaper:
         return []
     beta = cheaper[0].beta

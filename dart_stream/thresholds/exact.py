@@ -9,7 +9,8 @@ head of a disabled exit costs nothing, because the engine does not run it.
 
 A picture reaches exit k if its score stayed below every threshold before, and leaves there if its
 score reaches that one's. With scores counted in bins, "below" and "reaches" are sums over a box of
-a joint histogram, and cumulative sums along each axis give the sums over all boxes.
+a joint histogram, and cumulative sums along each axis give the sums over all boxes. Sums become
+means at the very end: numbers of pictures are exact, so that vectors of equal worth compare equal.
 """
 
 from collections.abc import Sequence
@@ -52,12 +53,14 @@ def score_all(grid: Grid, worth: Sequence[Floats], costs: Costs) -> GridOutcomes
     """
     early = len(grid.cuts)
     reach = [_reached(grid, k) for k in range(early + 1)]
-    cost = np.zeros(grid.shape) + costs.estimator
+    cost = np.zeros(grid.shape)
     for k in range(early + 1):
         cost += _widen(reach[k] * costs.stages[k], early)
         head = _widen(reach[k] * costs.heads[k], early)
         cost += head if k == early else np.where(_disabled(grid, k), 0.0, head)
-    return GridOutcomes(cost, tuple(_total_worth(grid, column) for column in worth))
+    n = len(grid.bins)
+    value = tuple(_total_worth(grid, column) / n for column in worth)
+    return GridOutcomes(cost / n + costs.estimator, value)
 
 
 def _total_worth(grid: Grid, worth: Floats) -> Floats:
@@ -69,12 +72,12 @@ def _total_worth(grid: Grid, worth: Floats) -> Floats:
 
 
 def _reached(grid: Grid, k: int) -> Floats:
-    """Share of the pictures that come to exit k, an array over the thresholds before it."""
+    """Number of pictures that come to exit k, an array over the thresholds before it."""
     return _below_all(grid, k, np.ones(len(grid.bins)))
 
 
 def _leaving(grid: Grid, k: int, weights: Floats) -> Floats:
-    """Mean weight of those that leave at exit k, an array over thresholds 0 to k."""
+    """Total weight of those that leave at exit k, an array over thresholds 0 to k."""
     joint = _histogram(grid, k + 1, weights)
     for axis in range(k):
         np.cumsum(joint, axis=axis, out=joint)
@@ -84,7 +87,7 @@ def _leaving(grid: Grid, k: int, weights: Floats) -> Floats:
 
 
 def _below_all(grid: Grid, count: int, weights: Floats) -> Floats:
-    """Mean weight of those below the first `count` thresholds, an array over them."""
+    """Total weight of those below the first `count` thresholds, an array over them."""
     joint = _histogram(grid, count, weights)
     for axis in range(count):
         np.cumsum(joint, axis=axis, out=joint)
@@ -92,13 +95,13 @@ def _below_all(grid: Grid, count: int, weights: Floats) -> Floats:
 
 
 def _histogram(grid: Grid, count: int, weights: Floats) -> Floats:
-    """Weights by the bins at the first `count` exits, divided by the number of pictures."""
+    """Weights by the bins at the first `count` exits."""
     shape = grid.shape[:count]
     if not count:
-        return np.asarray(weights.mean())
+        return np.asarray(weights.sum())
     flat = np.ravel_multi_index(tuple(grid.bins[:, :count].T), shape)
-    sums = np.bincount(flat, weights=weights, minlength=int(np.prod(shape)))
-    return (sums / len(weights)).reshape(shape)
+    sums: Floats = np.bincount(flat, weights=weights, minlength=int(np.prod(shape))).astype(float)
+    return sums.reshape(shape)
 
 
 def _widen(values: Floats, axes: int) -> Floats:

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from dart_stream.errors import DataError
 from dart_stream.thresholds.point import FrontierPoint
+
+_ROUNDING: Final = 1e-12
+"""Far less than one picture's share: a gap of exactly as much as is allowed is allowed."""
 
 
 class Objective(Protocol):
@@ -61,7 +64,7 @@ class MaxExitGap:
 
     def choose(self, frontier: Sequence[FrontierPoint], full: FrontierPoint) -> FrontierPoint:
         """The cheapest such point; the full network if there is none."""
-        least = accuracy_of(full) - self.gap
+        least = accuracy_of(full) - self.gap - _ROUNDING
         return next((p for p in frontier if accuracy_of(p) >= least), full)
 
 

@@ -35,6 +35,11 @@ class FrontierPoint:
     disagreement: float
     expected: float | None = None
 
+    @property
+    def leaves_early(self) -> bool:
+        """Whether an exit is enabled at all."""
+        return any(tau is not None for tau in self.thresholds)
+
 
 def full_depth(table: ExitTable, costs: Costs) -> FrontierPoint:
     """The network without early exits, which needs no difficulty either."""
@@ -87,6 +92,6 @@ def counted(
         beta=policy.beta,
         cost=float(paid.up_to_exit(watched)[exits].mean()),
         accuracy=None if table.labels is None else float(table.correct[rows, exits].mean()),
-        disagreement=1 - float(table.agrees[rows, exits].mean()),
+        disagreement=float((~table.agrees[rows, exits]).mean()),
         expected=None if expected is None else float(expected[rows, exits].mean()),
     )

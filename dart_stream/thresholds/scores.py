@@ -11,8 +11,12 @@ import numpy as np
 from dart_stream.exit_table import ExitTable
 from dart_stream.thresholds.grid import Floats
 
-_ENDS: Final = 1e-7
-"""Distance to 0 and 1 at which confidences are cut off, before their logit is taken."""
+_CERTAIN: Final = 40.0
+"""Score of a confidence that has been rounded to 1, which every threshold lets go: above the logit
+of any other float32."""
+
+_ENDS: Final = 1e-15
+"""Distance to 0 and 1 at which thresholds are cut off."""
 
 
 def exit_scores(table: ExitTable, beta: float) -> Floats:
@@ -21,9 +25,12 @@ def exit_scores(table: ExitTable, beta: float) -> Floats:
     An exit with threshold tau fires where the score is at least logit tau; see
     `policies.DartPolicy`.
     """
-    p = np.clip(table.confidence[:, :-1].astype(np.float64), _ENDS, 1 - _ENDS)
-    logits: Floats = np.log(p) - np.log1p(-p)
-    return logits - beta * (table.difficulty.astype(np.float64) - 0.5)[:, None]
+    p = table.confidence[:, :-1].astype(np.float64)
+    is_certain = p >= 1
+    p = np.where(is_certain, 0.5, np.maximum(p, _ENDS))
+    asked = beta * (table.difficulty.astype(np.float64) - 0.5)[:, None]
+    scores: Floats = np.where(is_certain, _CERTAIN, np.log(p) - np.log1p(-p) - asked)
+    return scores
 
 
 def probability_of(cut: float) -> float:

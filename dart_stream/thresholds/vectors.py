@@ -74,7 +74,7 @@ def _of_grid(
     table: ExitTable, costs: Costs, beta: float, levels: int | None, expected: Floats | None
 ) -> ScoredVectors:
     grid = quantile_grid(exit_scores(table, beta), levels)
-    columns = {"agreement": table.agrees.astype(np.float64)}
+    columns = {"disagreement": (~table.agrees).astype(np.float64)}
     if table.labels is not None:
         columns["accuracy"] = table.correct.astype(np.float64)
     if expected is not None:
@@ -89,12 +89,12 @@ def _of_grid(
             beta=beta,
             cost=float(outcomes.cost[at]),
             accuracy=float(of["accuracy"][at]) if "accuracy" in of else None,
-            disagreement=1 - float(of["agreement"][at]),
+            disagreement=float(of["disagreement"][at]),
             expected=float(of["expected"][at]) if "expected" in of else None,
         )
 
     return ScoredVectors(
-        outcomes.cost, of["agreement"], of.get("accuracy"), of.get("expected"), point
+        outcomes.cost, 1 - of["disagreement"], of.get("accuracy"), of.get("expected"), point
     )
 
 

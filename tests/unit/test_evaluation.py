@@ -43,6 +43,14 @@ def test_a_paired_difference_takes_out_what_both_share():
         paired_difference([1.0], [0.0])
 
 
+def test_few_pictures_that_all_say_the_same_leave_room_for_others():
+    low, high = paired_difference(np.ones(50), np.ones(50)).ci95
+    assert low == pytest.approx(-high)
+    assert 0.02 < high < 0.06
+    low, high = paired_difference(np.ones(5), np.zeros(5)).ci95
+    assert 0 < low < 0.7
+
+
 def test_an_interval_covers_as_often_as_it_says():
     generator = np.random.default_rng(1)
     hits = 0

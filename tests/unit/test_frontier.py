@@ -8,7 +8,7 @@ import pytest
 from dart_stream.costs import Costs
 from dart_stream.exit_table import ExitTable
 from dart_stream.policies import DartPolicy, replay
-from dart_stream.thresholds import find_frontier
+from dart_stream.thresholds import MaxDisagreement, find_frontier, full_depth
 
 COSTS = Costs(stages=[10, 30, 60], heads=[1, 1, 1], estimator=0.5)
 
@@ -86,6 +86,43 @@ def test_without_labels_it_keeps_the_full_networks_answers():
     assert all(point.accuracy is None for point in frontier)
     for before, after in itertools.pairwise(frontier):
         assert before.disagreement > after.disagreement
+
+
+@pytest.mark.parametrize("worth", ["agreement", "accuracy"])
+def test_numbers_of_pictures_are_exact(worth):
+    made = table(count=1_000, seed=7)
+    frontier = find_frontier(made, COSTS, worth)
+    for point in frontier:
+        assert point.disagreement == round(1_000 * point.disagreement) / 1_000
+        assert point.accuracy == round(1_000 * point.accuracy) / 1_000
+        # A limit of exactly what differs allows it.
+        at_most = MaxDisagreement(point.disagreement).choose(frontier, full_depth(made, COSTS))
+        assert at_most.cost <= point.cost
+    kept = [
+        round(1_000 * (1 - p.disagreement if worth == "agreement" else p.accuracy))
+        for p in frontier
+    ]
+    assert kept == sorted(set(kept))
+
+
+def test_confidences_that_were_rounded_to_one_leave_whatever_is_asked():
+    made = table(seed=9)
+    sharp = ExitTable(
+        logits=made.logits * 12,
+        temperatures=made.temperatures,
+        labels=made.labels,
+        difficulty=made.difficulty,
+        macs=COSTS,
+        classes=made.classes,
+        source="test",
+    )
+    assert 0.1 < (sharp.confidence[:, 0] == 1).mean() < 0.9
+    frontier = find_frontier(sharp, COSTS, betas=(4.0,), levels=40)
+    early = [point for point in frontier if point.leaves_early]
+    assert len(early) > 5
+    for point in early:
+        said = (point.cost, point.accuracy, point.disagreement)
+        assert outcome(sharp, point) == pytest.approx(said)
 
 
 class _Point:

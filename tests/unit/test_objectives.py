@@ -33,6 +33,7 @@ FULL = point(100, 0.905, 0.0)
         (MaxDisagreement(0.05), 60),
         (MaxDisagreement(0.001), 100),
         (MaxExitGap(0.01), 60),
+        (MaxExitGap(0.055), 40),  # 0.905 - 0.055 is a little more than 0.85
         (MaxExitGap(-0.01), 100),
         (PaperObjective(0.0), 90),
         (PaperObjective(0.5), 40),

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
+from dart_stream.costs import Costs
 from dart_stream.macs import Macs
 from dart_stream.policies import DartPolicy, policy_from_dict
 from dart_stream.starting_policy import choose_thresholds, starting_policy
@@ -34,7 +35,9 @@ class Outcome:
         given = [table[k, row].argmax() for row, k in enumerate(leaves)]
         self.exits = [leaves.count(k) / len(leaves) for k in range(len(table))]
         self.disagreement = float(np.mean(given != table[-1].argmax(1)))
-        self.macs_fraction = float(np.mean([MACS.cumulative()[k] for k in leaves])) / MACS.plain()
+        costs = Costs(stages=MACS.stages, heads=MACS.heads)
+        spent = costs.up_to_exit([value is not None for value in thresholds])
+        self.macs_fraction = float(spent[leaves].mean()) / costs.plain()
 
 
 def outcome(table, thresholds):
@@ -64,6 +67,18 @@ def test_nothing_on_the_grid_is_cheaper():
     for thresholds in itertools.product(grid[::4, 0], grid[::4, 1]):
         other = outcome(table, list(thresholds))
         assert other.disagreement > 0.05 or other.macs_fraction >= chosen.macs_fraction - 1e-12
+
+
+def test_the_head_of_a_disabled_exit_costs_nothing():
+    """The first exit lets one in fifty go, and its head costs as much as three stages."""
+    table = probabilities(exits=3, count=300)
+    answers = table[-1].argmax(1)
+    table[:2] = 0.25 + 0.01 * np.eye(4)[answers]
+    table[0, :6], table[1, :200] = np.eye(4)[answers[:6]], np.eye(4)[answers[:200]]
+    dear = Macs(stages=[10, 10, 80], heads=[30, 1, 1])
+    first, second = choose_thresholds(table[:, :, :] * 0.99, dear, 1.0 / 300)
+    assert first is None
+    assert second is not None
 
 
 def test_many_exits_take_no_longer_than_few():
