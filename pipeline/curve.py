@@ -166,7 +166,7 @@ def _read(path: Path) -> tuple[bytes, bytes | None]:
     load: Callable[[Path], tuple[bytes, bytes | None]] = zmq.auth.load_certificate
     try:
         public, secret = load(path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, LookupError):  # of a line that is cut off
         raise ConfigError(
             f"{path}: expected a key of `dart-stream keys`, found none; make some with it"
         ) from None

@@ -29,7 +29,8 @@ from pipeline.messages import (
     ReaderStatus,
     SourceEnded,
 )
-from pipeline.transport import Context, Link, Received, Router
+from pipeline.one_line import one_line
+from pipeline.transport import Context, Link, Received, Router, new_context
 
 REMOTE: Final = "remote:"
 """Before the name of every peer that came through the door: none of them can be a worker."""
@@ -59,8 +60,10 @@ class HubLostError(StageError):
 class Door(Router):
     """Where readers on other hosts connect.
 
+    Its context is its own: what authenticates clients answers for all sockets of a context, and
+    nothing that strangers do to it may keep this host's processes out.
+
     Args:
-        context: ZeroMQ context; what authenticates clients lives in it, too.
         address: `tcp://HOST:PORT`; port 0 takes a free one.
         keys: None lets everybody in, which is only right where nobody else can connect.
         timeout_s: A connection that has been silent for so long is closed.
@@ -69,15 +72,14 @@ class Door(Router):
         ConfigError: The address is taken or not of this host.
     """
 
-    def __init__(
-        self, context: Context, address: str, keys: HubKeys | None, *, timeout_s: float
-    ) -> None:
-        super().__init__(context, REMOTE)
+    def __init__(self, address: str, keys: HubKeys | None, *, timeout_s: float) -> None:
+        self._context = new_context()
+        super().__init__(self._context, REMOTE)
         self.refused_clients = 0
         """Handshakes that failed so far: no key, one that is not known, or no ZeroMQ at all."""
         self._authenticator: ThreadAuthenticator | None = None
         if keys is not None:
-            self._lock(context, keys)
+            self._lock(keys)
         # Otherwise hosts that were switched off would leave their connections here for ever.
         self.socket.setsockopt(zmq.HEARTBEAT_IVL, int(timeout_s * 1e3))
         self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, int(3 * timeout_s * 1e3))
@@ -92,8 +94,8 @@ class Door(Router):
             ) from error
         self.address = self.socket.get_string(zmq.LAST_ENDPOINT)
 
-    def _lock(self, context: Context, keys: HubKeys) -> None:
-        self._authenticator = ThreadAuthenticator(context)
+    def _lock(self, keys: HubKeys) -> None:
+        self._authenticator = ThreadAuthenticator(self._context)
         self._authenticator.start()
         self._authenticator.configure_curve_callback("hub", _KeyRing(keys))
         self.socket.zap_domain = b"hub"
@@ -119,7 +121,16 @@ class Door(Router):
         self._events.close(linger=0)
         super().close()
         if self._authenticator is not None:
-            self._authenticator.stop()
+            _stop(self._authenticator)
+        self._context.destroy(linger=0)
+
+
+def _stop(authenticator: ThreadAuthenticator) -> None:
+    """Its own `stop` would wait for ever for a thread that has died to take its message."""
+    if not authenticator.is_alive():
+        authenticator.pipe.close(linger=0)
+        authenticator.pipe = None  # type: ignore[assignment]  # as `stop` leaves it
+    authenticator.stop()
 
 
 class _KeyRing:
@@ -132,13 +143,13 @@ class _KeyRing:
     def callback(self, _domain: str, key: bytes) -> bool:
         try:
             return self._keys.admits(key)
-        except OSError as error:  # too many files are open, say
+        except Exception as error:  # noqa: BLE001  # too many files are open, say
             if not self._has_told:
                 self._has_told = True
                 log.warning(
                     "listen: %s cannot be read (%s); nobody comes in until it can",
                     self._keys.readers,
-                    error.strerror,
+                    one_line(str(getattr(error, "strerror", None) or error)),
                 )
             return False
 

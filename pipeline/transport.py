@@ -401,8 +401,8 @@ def _new_listener(context: Context, kind: int) -> zmq.Socket[bytes]:
 
     Otherwise libzmq takes bytes that are no greeting at all for a message of its first protocol,
     and aborts the process (`zmtp_engine.cpp`, `process_routing_id_msg`) where that is read while
-    the socket is being closed. A domain asks nothing of our own peers: only the door has something
-    that would answer for it, and that admits whoever needs no key.
+    the socket is being closed. The domain itself asks nothing of a peer where nothing answers for
+    it, and what answers at the door does so in a context of its own.
     """
     socket = new_socket(context, kind)
     socket.setsockopt(zmq.ZAP_DOMAIN, _DOMAIN)

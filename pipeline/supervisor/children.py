@@ -117,7 +117,7 @@ class ChildProcess(Child):
     def ending(self) -> str:
         code = self._process.returncode
         if code is not None and code < 0:
-            return f"signal {signal.Signals(-code).name}"
+            return f"signal {_signal_name(-code)}"
         return f"exit status {code}"
 
     @property
@@ -166,6 +166,14 @@ class ChildProcess(Child):
         self._process.wait()
         if not self._stderr.closed:
             self._stderr.close()
+
+
+def _signal_name(number: int) -> str:
+    """Real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
 
 
 class ChildThread(Child):

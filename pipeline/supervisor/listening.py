@@ -13,7 +13,6 @@ from pipeline.curve import HubKeys
 from pipeline.errors import ConfigError
 from pipeline.remote_address import REMOTE_URI, check_address, is_remote
 from pipeline.remote_transport import Door
-from pipeline.transport import Context
 
 
 def check_remote_source(name: str, source: SourceConfig) -> None:
@@ -75,7 +74,7 @@ def check_listening(config: PipelineConfig) -> None:
             )
 
 
-def open_door(context: Context, listen: ListenConfig | None) -> Door | None:
+def open_door(listen: ListenConfig | None) -> Door | None:
     """Listen for readers on other hosts; None where the configuration has none.
 
     Raises:
@@ -84,4 +83,4 @@ def open_door(context: Context, listen: ListenConfig | None) -> Door | None:
     if listen is None:
         return None
     keys = None if listen.keys is None else HubKeys.load(Path(listen.keys))
-    return Door(context, listen.address, keys, timeout_s=listen.timeout_s)
+    return Door(listen.address, keys, timeout_s=listen.timeout_s)

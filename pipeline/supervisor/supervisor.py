@@ -17,7 +17,7 @@ from pipeline.commands import AnyCommand, Reload, SourceAdd, SourceChange, comma
 from pipeline.config_file import LoadedConfig
 from pipeline.errors import CommandError, PeerError, StageError
 from pipeline.messages import Batch
-from pipeline.one_line import one_line
+from pipeline.one_line import one_line, visible
 from pipeline.power import PowerMeter
 from pipeline.recording import TELEMETRY, Recording
 from pipeline.redact import redact
@@ -235,7 +235,7 @@ class Supervisor:
             try:
                 text = self._steering.obey(command)
             except CommandError as error:
-                self._socket.reply(asked, ok=False, text=str(error))
+                self._socket.reply(asked, ok=False, text=visible(str(error)))
                 continue
             log.info("%s: %s", command_words(command), text)
             self._recording.note({"kind": "command", **_plain(command)})
@@ -338,7 +338,7 @@ class Supervisor:
             self._exit.callback(self._frames.close)
         self._context = new_context()
         self._exit.callback(self._context.destroy, linger=0)
-        self._door = open_door(self._context, self._plan.config.listen)
+        self._door = open_door(self._plan.config.listen)
         threads = self._runtime.type == "threads"
         hub_endpoint, telemetry = (
             (

@@ -92,6 +92,22 @@ def test_a_command_that_spells_such_a_name_out_is_refused_and_the_run_goes_on(
     assert run.status == 130
 
 
+def test_a_refusal_that_names_one_that_a_pattern_matched_does_not_end_the_run(
+    in_threads, tmp_path, capsys
+):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / f"{LATIN}.mp4").write_text("no video")
+
+    def script(outside):
+        assert outside.control("source", "add", "side", f"uri={tmp_path}/clips/*.mp4") == 1
+        assert f"{SHOWN}.mp4" in capsys.readouterr().err
+
+    out = tmp_path / "out"
+    with Outside(out, script):
+        run = in_threads({"cam": ENDLESS}, out=out)
+    assert run.status == 130
+
+
 def test_calibration_refuses_it_before_its_work(tmp_path, capsys):
     words = ["--model", "none", "--source", f"{LATIN}.mp4", "--out", str(tmp_path / "m")]
     assert main(["calibrate", *words]) == 2

@@ -28,7 +28,7 @@ from pipeline.remote_transport import Door, HubLostError, RemoteLink, _KeyRing
 from pipeline.roles import reader as reader_role
 from pipeline.roles.remote_reader import run_remote_reader
 from pipeline.specs import RemoteReaderSpec
-from pipeline.transport import HubSocket, Received, new_context
+from pipeline.transport import HubSocket, Link, Received, new_context
 
 WAIT_MS = 5_000
 
@@ -48,8 +48,8 @@ def keys(tmp_path):
 
 
 @pytest.fixture
-def door(context, keys):
-    return Door(context, "tcp://127.0.0.1:*", HubKeys.load(keys / "hub"), timeout_s=5)
+def door(keys):
+    return Door("tcp://127.0.0.1:*", HubKeys.load(keys / "hub"), timeout_s=5)
 
 
 @pytest.fixture
@@ -143,6 +143,34 @@ def no_file_can_be_opened():
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
+def test_a_key_that_is_damaged_keeps_nobody_else_out(hub, connect, keys):
+    (keys / "hub" / "readers" / "damaged.key").write_text("curve\n    public-key\n")
+    link = connect("reader/gate#a")
+    link.send(Hello("reader", "gate", 1), b"pixels")
+    (got,) = arrived(hub)
+    assert got.peer == "remote:reader/gate#a"
+
+
+def test_a_door_keeper_that_has_died_keeps_no_child_out_and_no_run_from_closing(door, tmp_path):
+    at = [f"ipc://{tmp_path}/{name}" for name in ("hub", "telemetry", "control")]
+    context = new_context()
+    hub = HubSocket(context, at[0], at[1:2], at[2], door)
+    keeper = door._authenticator
+    keeper.pipe.send(b"TERMINATE")
+    keeper.thread.join(WAIT_MS / 1e3)
+    assert not keeper.is_alive()
+    child = Link(context, at[0], "worker/0#0")
+    child.send(Hello("worker", "0", 1))
+    (got,) = arrived(hub)
+    assert got.peer == "worker/0#0"
+    child.close(hub_listens=False)
+    closing = threading.Thread(target=hub.close, daemon=True)
+    closing.start()
+    closing.join(WAIT_MS / 1e3)
+    assert not closing.is_alive()
+    context.destroy(linger=0)
+
+
 def test_a_moment_without_file_descriptors_does_not_end_the_door_keeper(keys, caplog):
     ring = _KeyRing(HubKeys.load(keys / "hub"))
     key = ReaderKeys.load(keys / "gate").own.public
@@ -159,7 +187,7 @@ def test_an_ipv6_address_is_listened_at_and_found(context):
             own.bind(("::1", 0))
         except OSError:
             pytest.skip("this host has no ::1")
-    door = Door(context, "tcp://[::1]:0", None, timeout_s=5)
+    door = Door("tcp://[::1]:0", None, timeout_s=5)
     assert door.address.startswith("tcp://[::1]:")
     hub = HubSocket(context, "inproc://hub", ["inproc://telemetry"], "inproc://control", door)
     link = RemoteLink(context, door.address, "reader/gate#a", None)

@@ -179,21 +179,16 @@ def test_a_remote_reader_may_hang_as_a_camera_and_be_as_silent_as_its_line(
 
 
 def test_a_door_takes_the_longest_silence():
-    context = new_context()
-    door = Door(context, "tcp://127.0.0.1:0", None, timeout_s=86_400)
-    door.close()
-    context.destroy(linger=0)
+    Door("tcp://127.0.0.1:0", None, timeout_s=86_400).close()
 
 
 def test_an_address_that_is_taken_is_named():
-    context = new_context()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
         with pytest.raises(ConfigError, match=f"cannot listen at {address}: Address already in"):
-            Door(context, address, None, timeout_s=5)
-    context.destroy(linger=0)
+            Door(address, None, timeout_s=5)
 
 
 # --- the reader's side ----------------------------------------------------------------------------

@@ -37,10 +37,8 @@ class Consumer:
         self._frames_folder = spec.frames_folder
         self._ring: tuple[Path, RingReader] | None = None
         doors = {
-            "tcp": Door(self._context, _ANY_PORT, None, timeout_s=_TIMEOUT_S),
-            "curve": Door(
-                self._context, _ANY_PORT, HubKeys.load(Path(spec.keys)), timeout_s=_TIMEOUT_S
-            ),
+            "tcp": Door(_ANY_PORT, None, timeout_s=_TIMEOUT_S),
+            "curve": Door(_ANY_PORT, HubKeys.load(Path(spec.keys)), timeout_s=_TIMEOUT_S),
         }
         self.ready = ConsumerReady(doors["tcp"].address, doors["curve"].address)
         self._hubs = {
