@@ -60,7 +60,8 @@ class AuditLog(msgspec.Struct, forbid_unknown_fields=True):
         """Score a policy; None without audits.
 
         The regions it speaks of are those of the log, whatever happened to the stream meanwhile:
-        each stands for 1/q.
+        each stands for 1/q. Where scenes last that is too much for those that a coin found, beside
+        those of a burst: each region of a scene was a chance to be found.
 
         Args:
             policy: any that decides on confidence, label, history and d.

@@ -32,10 +32,22 @@ def time_policies(
         batch_size: pictures handed to the engine at once.
         repeats: rounds that count; all policies run in each.
     """
-    steps = [
+    steps = policy_passes(engine, images, policies, tables, batch_size=batch_size)
+    return interleaved_ms(steps, repeats=repeats, device=engine.device) / len(images)
+
+
+def policy_passes(
+    engine: Engine,
+    images: Images,
+    policies: Sequence[Policy],
+    tables: DifficultyTables | None,
+    *,
+    batch_size: int,
+) -> list[Callable[[], object]]:
+    """For each policy what runs it over all pictures; arguments as of `time_policies`."""
+    return [
         _pass(engine, images, policy, _estimator(policy, tables), batch_size) for policy in policies
     ]
-    return interleaved_ms(steps, repeats=repeats, device=engine.device) / len(images)
 
 
 def _estimator(

@@ -1,6 +1,6 @@
 """`evaluation.json`: everything that was compared, on what, and with which command."""
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,6 +15,7 @@ class FullDepth(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: float
     macs: float
     time_ms: float | None
+    energy_j: float | None = None
 
 
 class Estimator(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,10 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         threads: of torch.
         torch: its version.
         batch: pictures handed over at once when times were measured.
+        energy_source: sensor that measured joules; None where there is none.
+        energy_proxy: what stands for joules in DAES: `time`, or None where they were measured or
+            nothing was to stand for them.
+        mean_alpha: the paper's difficulty (Eq. 8) as its program has it, mean of the pictures.
         full_depth: the network without early exits.
         exits: accuracy and cumulative share of multiply-accumulates of each exit.
         estimator: of difficulty.
@@ -95,6 +100,9 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     torch: str
     batch: int
+    energy_source: str | None = None
+    energy_proxy: Literal["time"] | None = None
+    mean_alpha: float | None = None
     full_depth: FullDepth
     exits: list[ExitRow]
     estimator: Estimator

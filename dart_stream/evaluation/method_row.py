@@ -37,7 +37,7 @@ class MethodRow(msgspec.Struct, frozen=True, kw_only=True):
         average_exit_depth: mean of (exit + 1) / exits.
         compute_savings_ratio: 1 - macs_fraction.
         ece: expected calibration error of the answers given.
-        daes: Eq. 9; None without measured energy.
+        daes: Eq. 9; None without measured energy, or something that was asked to stand for it.
         exit_gap: accuracy that the full network has more, on the same pictures.
         exit_gap_ci95: its 95 % interval.
         disagreement: share answered unlike the full network.

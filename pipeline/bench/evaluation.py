@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import msgspec
 import numpy as np
 import torch
 
@@ -11,7 +10,6 @@ from dart_stream.costs import Costs
 from dart_stream.data import Pictures
 from dart_stream.difficulty import estimator_flops
 from dart_stream.engine.placement import device_name
-from dart_stream.engine.policy_times import time_policies
 from dart_stream.engine.timing import interleaved_median_ms
 from dart_stream.errors import DataError
 from dart_stream.evaluation.document import (
@@ -24,7 +22,6 @@ from dart_stream.evaluation.document import (
 from dart_stream.evaluation.evaluate import (
     BUDGETS,
     SHOWN_BUDGET,
-    Measured,
     difficulty_auroc,
     frontier_on,
     measure,
@@ -32,19 +29,16 @@ from dart_stream.evaluation.evaluate import (
     take_apart,
 )
 from dart_stream.evaluation.halvings import OURS, compare_on_halves
-from dart_stream.evaluation.method_row import MethodRow
 from dart_stream.exit_table import ExitTable
 from dart_stream.methods import METHODS, methods_for
-from dart_stream.policies import FullDepthPolicy, Policy
 from dart_stream.thresholds.choice import thinned
 from dart_stream.thresholds.objectives import accuracy_of
 from pipeline.bench.host import host_facts
+from pipeline.bench.run_methods import REPEATS, EnergyProxy, run_methods
 from pipeline.bench.subject import Subject
 from pipeline.bench.time_budgets import fit_to_time
-from pipeline.bench.timed_rows import timed_rows
 
 _SEEDS: Final = (0, 1, 2)
-_REPEATS: Final = 7
 _FRONTIER_POINTS: Final = 200
 _ORACLE: Final = "oracle"
 _BY_TIME: Final = ("shared", OURS)
@@ -60,6 +54,7 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
     measured_on: tuple[Pictures, str, str],
     methods: Sequence[str] | None,
     batch: int,
+    energy_proxy: EnergyProxy | None,
     command: str,
     on_step: OnStep,
 ) -> Evaluation:
@@ -71,6 +66,7 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
         measured_on: pictures to measure on, their data set and split.
         methods: names; None compares all that can take as many exits as the model has.
         batch: pictures handed over at once when times are measured.
+        energy_proxy: what stands for joules in DAES where no sensor measures them.
         command: that asked for it.
         on_step: told in a line what begins.
 
@@ -105,7 +101,7 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
     on_step("choosing again on halves of the validation pictures")
     halvings = compare_on_halves(validation, test, BUDGETS, _SEEDS) if OURS in names else None
     on_step(f"timing {len(measured)} settings, batches of {batch}")
-    full_ms, rows = _timed(subject, measured, pictures, batch)
+    runs = run_methods(subject, measured, pictures, batch=batch, energy_proxy=energy_proxy)
     shown = next((m for m in measured if m.row.name == OURS and m.row.budget == SHOWN_BUDGET), None)
     return Evaluation(
         command=command,
@@ -119,8 +115,14 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
         precision=subject.engine.precision,
         threads=subject.threads,
         batch=batch,
+        energy_source=runs.energy_source,
+        energy_proxy=runs.energy_proxy,
+        mean_alpha=runs.mean_alpha,
         full_depth=FullDepth(
-            accuracy=float(test.correct[:, -1].mean()), macs=test.macs.plain(), time_ms=full_ms
+            accuracy=float(test.correct[:, -1].mean()),
+            macs=test.macs.plain(),
+            time_ms=runs.full_ms,
+            energy_j=runs.full_j,
         ),
         exits=_exits(test),
         estimator=Estimator(
@@ -128,8 +130,8 @@ def evaluate_model(  # noqa: PLR0913 - what an evaluation is made of, each named
             time_us=1e3 * times.estimator,
             auroc_error=difficulty_auroc(test),
         ),
-        methods=[row for row in rows if row.name != _ORACLE],
-        oracle=next((row for row in rows if row.name == _ORACLE), None),
+        methods=[row for row in runs.rows if row.name != _ORACLE],
+        oracle=next((row for row in runs.rows if row.name == _ORACLE), None),
         frontier=_frontier(validation),
         breakdown=None if shown is None else take_apart(shown.fitted, test),
         halvings=halvings,
@@ -144,8 +146,8 @@ def _stage_costs(subject: Subject, pictures: Pictures, batch: int) -> Costs:
 
     Deciding and gathering happen where a head runs, so that they count with the heads.
     """
-    times = subject.engine.measure_stage_times([batch], _REPEATS)
-    parting_ms = subject.engine.measure_parting(batch, _REPEATS)
+    times = subject.engine.measure_stage_times([batch], REPEATS)
+    parting_ms = subject.engine.measure_parting(batch, REPEATS)
     heads_ms = times.head_ms[0] + np.append(parting_ms, 0.0)
     return Costs(
         stages=(times.stage_ms[0] / batch).tolist(),
@@ -163,36 +165,6 @@ def _estimator_ms(subject: Subject, pictures: Pictures, batch: int) -> float:
     return interleaved_median_ms([lambda: tables.score(images)], repeats=31, device=device)[
         0
     ] / len(images)
-
-
-def _timed(
-    subject: Subject, measured: Sequence[Measured], pictures: Pictures, batch: int
-) -> tuple[float, list[MethodRow]]:
-    """Time of the full network, and all rows with the times of those that the engine can run."""
-    runnable = [m.fitted for m in measured if m.fitted.policy is not None]
-    policies: list[Policy] = [FullDepthPolicy()]
-    policies += [f.policy for f in runnable if f.policy is not None]
-    readings = time_policies(
-        subject.engine,
-        pictures.images[timed_rows(len(pictures))],
-        policies,
-        subject.tables,
-        batch_size=batch,
-        repeats=_REPEATS,
-    )
-    medians = np.median(readings, axis=0)
-    speedups = np.median(readings[:, :1] / readings, axis=0)
-    times = {
-        id(fitted): (float(ms), float(ratio))
-        for fitted, ms, ratio in zip(runnable, medians[1:], speedups[1:], strict=True)
-    }
-    return float(medians[0]), [_with_time(m, times.get(id(m.fitted))) for m in measured]
-
-
-def _with_time(measured: Measured, time: tuple[float, float] | None) -> MethodRow:
-    if time is None:
-        return measured.row
-    return msgspec.structs.replace(measured.row, time_ms=time[0], speedup=time[1])
 
 
 def _exits(test: ExitTable) -> list[ExitRow]:

@@ -37,6 +37,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch", metavar="N", type=int, default=_BATCH, help="pictures at once, for times"
     )
+    parser.add_argument(
+        "--energy-proxy",
+        choices=["time"],
+        help="for DAES, where no sensor measures joules: what stands for them, and is said to",
+    )
     add_machine_flags(parser)
 
 
@@ -68,6 +73,7 @@ def execute(args: argparse.Namespace) -> int:
             measured_on=(measured_on, dataset.name, args.split),
             methods=args.methods,
             batch=args.batch,
+            energy_proxy=args.energy_proxy,
             command=shlex.join(["dart-stream", *sys.argv[1:]]),
             on_step=(lambda _line: None) if args.quiet else progress.line,
         )

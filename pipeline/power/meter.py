@@ -54,6 +54,11 @@ class PowerMeter:
             return None
         return "; ".join(f"{finding.kind}: {finding.detail}" for finding in self._findings)
 
+    @property
+    def source(self) -> str | None:
+        """Names of the sensors in use; None if there is none."""
+        return " + ".join(sensor.name for sensor in self._sensors) or None
+
     def sample(self, now_s: float) -> PowerSnap:
         """Read every sensor at monotonic time `now_s`, in seconds; never raises for a sensor.
 

@@ -38,8 +38,8 @@ FLAGS = {
         *["--max-exit-gap", "--seed", "--device", "--precision", "--data-root", "--quiet"],
     ],
     "evaluate": [
-        *["--model", "--data", "--split", "--methods", "--out", "--batch", "--device"],
-        *["--precision", "--threads", "--data-root", "--quiet"],
+        *["--model", "--data", "--split", "--methods", "--out", "--batch", "--energy-proxy"],
+        *["--device", "--precision", "--threads", "--data-root", "--quiet"],
     ],
     "keys": ["host", "--out"],
     "reader": ["source", "--hub", "--keys"],

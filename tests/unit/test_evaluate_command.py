@@ -33,8 +33,8 @@ def pictures(tmp_path_factory):
 def test_it_leaves_figures_and_a_page(pictures, tmp_path, capsys):
     out = tmp_path / "figures"
     names = ["static", "shared", "dart", "oracle"]
-    words = ["--data", str(pictures), "--out", str(out), "--methods", *names]
-    assert main([*BASE, *words]) == 0
+    words = ["--data", str(pictures), "--out", str(out), "--energy-proxy", "time"]
+    assert main([*BASE, *words, "--methods", *names]) == 0
     found = json.loads((out / "evaluation.json").read_text())
     assert (found["n"], found["chosen_n"], found["split"]) == (40, 120, "test")
     assert found["precision"] == "fp32"
@@ -43,7 +43,9 @@ def test_it_leaves_figures_and_a_page(pictures, tmp_path, capsys):
     assert found["oracle"]["time_ms"] is None
     timed = [row for row in found["methods"] if row["name"] == "dart"]
     assert {row["chosen_by"] for row in timed} == {"macs", "ms"}
-    assert all(row["time_ms"] > 0 and row["speedup"] > 0 for row in timed)
+    assert all(row["time_ms"] > 0 and row["speedup"] > 0 and row["daes"] > 0 for row in timed)
+    assert (found["energy_source"] is None) == (found["energy_proxy"] == "time")
+    assert 0 < found["mean_alpha"] <= 1
     assert len(found["estimator"]["auroc_error"]) == 4
     assert found["halvings"]["seeds"] == [0, 1, 2]
     assert "<svg" in (out / "evaluation.html").read_text()

@@ -315,6 +315,20 @@ def test_daes_is_a_column_only_where_it_was_measured(evaluation):
     assert has_column(replace(evaluation, methods=measured))
 
 
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({}, "energynot measured"),
+        ({"energy_proxy": "time"}, "not measured; time stands for it in DAES"),
+        ({"energy_source": "RAPL"}, "0.25 J a picture of the full network, by RAPL"),
+    ],
+)
+def test_the_page_says_where_joules_come_from(evaluation, known, words):
+    joules = 0.25 if "energy_source" in known else None
+    full = replace(evaluation.full_depth, energy_j=joules)
+    assert words in Page(evaluation_page(replace(evaluation, full_depth=full, **known))).text
+
+
 def test_one_early_exit_is_enough():
     page = Page(evaluation_page(make_evaluation(exits=2, methods=("static", "single", "dart"))))
     assert any(row[0] == "exit 1" for row in page.rows)

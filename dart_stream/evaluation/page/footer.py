@@ -13,8 +13,9 @@ _MEANINGS: Final = {
     "average exit depth": "mean of (exit + 1) / exits; 1 where every picture runs to the end.",
     "difficulty": "0 to 1, a rank among training pictures: easy below 0.3, hard from 0.7.",
     "ECE": "expected calibration error, 15 bins of equal width.",
-    "DAES": "difficulty-aware efficiency score (Eq. 9 of the DART paper). It needs measured energy "
-    "and is left out where that was not measured.",
+    "DAES": "difficulty-aware efficiency score (Eq. 9 of the DART paper): accuracy, times speedup, "
+    "times the share of energy saved, over 1 + mean difficulty. Left out where energy was not "
+    "measured and nothing was to stand for it; time counts twice in it, so never alone.",
     "\N{EM DASH}": "not measured. An estimate never stands in its place.",
 }
 

@@ -22,6 +22,16 @@ def headline(evaluation: Evaluation) -> str:
     )
 
 
+def _energy(evaluation: Evaluation) -> str:
+    full = evaluation.full_depth
+    if full.energy_j is not None:
+        source = text(evaluation.energy_source or "a sensor")
+        return f"{full.energy_j:.3g} J a picture of the full network, by {source}"
+    if evaluation.energy_proxy is not None:
+        return f"not measured; {text(evaluation.energy_proxy)} stands for it in DAES"
+    return "not measured"
+
+
 def _facts(evaluation: Evaluation) -> str:
     full = evaluation.full_depth
     time = "time not measured" if full.time_ms is None else milliseconds(full.time_ms)
@@ -38,6 +48,7 @@ def _facts(evaluation: Evaluation) -> str:
         "threads": count(evaluation.threads),
         "batch": count(evaluation.batch),
         "torch": text(evaluation.torch),
+        "energy": _energy(evaluation),
         "host": host or "not stated",
     }
     items = [f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in facts.items()]
