@@ -7,11 +7,11 @@ convolutions with batch normalisation and GELU, few and wide, and halved by taki
 What was measured, on validation and over three or four epochs at equal MACs: a convolution that is
 pooled afterwards beats one that skips every second pixel; GELU beats the rectifier by a point, and
 costs no pass over memory behind a folded convolution; shortcuts add nothing at this depth; a third
-convolution of the last stage gains half a point. The first convolution skips all the same: a map of
-full size takes a third of the time up to the first exit, and two convolutions behind that exit
-bought with it are worth more to the second one. The first exits have a small convolution of their
-own, since what stands behind so few layers is not classes yet. Heads pool with a mean, because a
-maximum over a map that lies channels last costs as much time as half a stage.
+convolution of the last stage gains half a point. Layers at full resolution stay narrow: they cost
+more time than their MACs say; a first convolution that takes steps of two itself needs none. The
+first exits have small convolutions of their own, since what stands behind so few layers is not
+classes yet. Heads pool with a mean, because a maximum over a map that lies channels last costs as
+much time as half a stage.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ _WINDOW: Final = 3
 class DartNet(MultiExitNetwork):
     """Stages of convolutions with an exit behind each.
 
-    The defaults suit 32x32 pictures: the stem leaves 16x16, the stages 8x8, 8x8, 8x8 and 4x4.
+    The defaults suit 32x32 pictures: the stem leaves 16x16, the stages 16x16, 8x8, 8x8 and 4x4.
 
     Args:
         num_classes: number of classes, at least 2.
@@ -54,11 +54,11 @@ class DartNet(MultiExitNetwork):
         *,
         num_classes: int = 10,
         input_size: Sequence[int] = (32, 32),
-        stem: Sequence[int | Sequence[int]] = ((32, 4),),
-        stem_strides: Sequence[int] = (2,),
-        stages: Sequence[Sequence[int]] = ((48,), (112, 112), (112, 176), (192, 192, 192, 192)),
-        strides: Sequence[int] = (2, 1, 1, 2),
-        heads: Sequence[Sequence[int]] = ((64,), (64,)),
+        stem: Sequence[int | Sequence[int]] = (16, 24),
+        stem_strides: Sequence[int] = (1, 2),
+        stages: Sequence[Sequence[int]] = ((48,), (112,), (112, 176), (192, 192, 192)),
+        strides: Sequence[int] = (1, 2, 1, 2),
+        heads: Sequence[Sequence[int]] = ((32, 64), (64,)),
         grids: Sequence[int] = (2, 2),
     ) -> None:
         first = [_channels_and_window(each) for each in stem]

@@ -14,9 +14,6 @@ _SHAPE: Final[dict[str, Any]] = {
     "input_size": (64, 64),
     "stem": (12, 24),
     "stem_strides": (2, 2),
-    "stages": ((48,), (112,), (112, 176), (192, 192, 192)),
-    "strides": (1, 2, 1, 2),
-    "heads": ((32, 64), (64,)),
 }
 
 dartnet_64 = register("dartnet-64")(partial(DartNet, **_SHAPE))

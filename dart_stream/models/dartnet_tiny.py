@@ -11,9 +11,7 @@ from dart_stream.models.registry import register
 
 _SHAPE: Final[dict[str, Any]] = {
     "stem": (8, 10),
-    "stem_strides": (1, 2),
     "stages": ((20,), (48,), (48, 72), (76, 72, 72)),
-    "strides": (1, 2, 1, 2),
     "heads": ((12, 20), (20,)),
 }
 
