@@ -37,7 +37,8 @@ class Frame(ABC):
         captured_mono_ns: Monotonic clock of the same moment; comparable between processes.
         decode_ms: Time the decoder took for it.
         part: Another number than that of the frame before says that the camera was cut: another
-            file of several, say. Adaptation then begins its evidence anew.
+            file of several, say. Adaptation then begins its evidence anew. The first frame has 0;
+            after a resume point 0 is the part of that point.
     """
 
     part: int = 0

@@ -31,6 +31,9 @@ class _Position:
     """Files played before, all passes counted."""
     part: int = 0
     """Number of the file; 0 where one file goes round and round."""
+    first_part: int | None = None
+    """That of the last accepted frame, or else of the first that is handed out: frames count from
+    it."""
     index: int = 0
     """Number of the next picture."""
     offset_s: float = 0.0
@@ -71,12 +74,14 @@ class FileReader(Reader):
         self.skipped = self.corrupt = 0
         last = resume or self._last_before_start()
         position = None if last is None else self._sought(last)
+        locations = self._locations()
         if position is None:
             position = _Position(Thinner(self.config), accepted=-1 if last is None else last.frame)
-        locations = self._locations()
+        else:
+            position.first_part = _part(position, locations)
         shown_before = 0
         while position.entry < len(locations) * passes(self.config):
-            position.part = position.entry if len(locations) > 1 else 0
+            position.part = _part(position, locations)
             location = locations[position.entry % len(locations)]
             yield from self._play(location, position, several=len(locations) > 1)
             position.entry += 1
@@ -125,11 +130,15 @@ class FileReader(Reader):
             pts_s = position.offset_s + picture.pts_s
             kept = thinner.keep(index, pts_s)
             self.skipped = thinner.skipped
-            if kept and index > position.accepted:
+            if not kept or index < position.accepted:
+                continue
+            if position.first_part is None:
+                position.first_part = position.part
+            if index > position.accepted:
                 frame = VideoFrame(picture.frame, index, pts_s, self._converter)
                 frame.decode_ms = picture.decode_ms
                 frame.skipped, frame.corrupt = self.skipped, self.corrupt
-                frame.part = position.part
+                frame.part = position.part - position.first_part
                 yield frame
 
     def _note(self, trouble: str | None) -> None:
@@ -242,6 +251,10 @@ class FileReader(Reader):
         return [f"file:{match}" for match in sorted(matches, key=natural_key)]
 
 
+def _part(position: _Position, locations: list[str]) -> int:
+    return position.entry if len(locations) > 1 else 0
+
+
 def _stands_after(pictures: Iterator[Picture], time_s: float) -> bool:
     """Decode up to the picture of this time; False when it does not come."""
     for picture in pictures:
@@ -265,4 +278,12 @@ def _existing_file(path: Path) -> Path:
         )
     if not path.exists():
         raise SourceError(f"{path}: no such file; give a path, a pattern in quotes or a URL")
+    if not path.is_file():  # opening it might not come back before somebody writes
+        raise SourceError(f"{path}: expected a video file, got {_kind(path)}")
     return path
+
+
+def _kind(path: Path) -> str:
+    if path.is_fifo():
+        return "a pipe"
+    return "a socket" if path.is_socket() else "a device"

@@ -94,7 +94,10 @@ class ImagesReader(Reader):
 
 
 def _decode(path: Path) -> Pixels | None:
+    """The picture as RGB; None if it cannot be read, or is a pipe, which might never end."""
     try:
+        if not path.is_file():
+            return None
         encoded = np.frombuffer(path.read_bytes(), np.uint8)
         # IMREAD_COLOR turns the picture upright by its EXIF tag.
         picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None

@@ -4,7 +4,10 @@ import logging
 import os
 import threading
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import accumulate
 
 import cv2
 
@@ -13,6 +16,7 @@ from pipeline.errors import ConfigError, UserError
 from pipeline.heap import map_large_blocks
 from pipeline.messages import (
     MAX_BLOB_BYTES,
+    Counters,
     Credit,
     EndConfirmed,
     Fatal,
@@ -60,7 +64,8 @@ def run_reader(spec: ReaderSpec, context: Context, stopping: threading.Event) ->
     try:
         link.send(Hello("reader", spec.name, os.getpid()))
         try:
-            ReaderLoop(spec, link, stopping).run()
+            with closing(ReaderLoop(spec, link, stopping)) as loop:
+                loop.run()
         except UserError as error:
             link.send(Fatal(visible(str(error))))
     finally:
@@ -88,6 +93,7 @@ class ReaderLoop:
         self.is_end_confirmed = False
         """The hub knows that the source has ended."""
         self._woken, self._wake = os.pipe()
+        self._decoding = threading.Thread(target=self._decode, name="decode", daemon=True)
         can_wait = self._reader.can_wait
         # A slot is there only for what there is credit for, so pictures wait for that.
         self._cuts_early = can_wait and self._cutter.ring is None
@@ -124,8 +130,7 @@ class ReaderLoop:
             # A file can wait until somebody wants its frames; a clip that plays as a camera then
             # loses none while the workers start.
             self._await_credit()
-        decoding = threading.Thread(target=self._decode, name="decode", daemon=True)
-        decoding.start()
+        self._decoding.start()
         try:
             self._serve()
             if not self._stopping.is_set():
@@ -133,12 +138,17 @@ class ReaderLoop:
                 self._end()
         finally:
             self._buffer.stop()
-            decoding.join(timeout=2.0)
-            if not decoding.is_alive():
-                # A decoder stuck in the library still needs both ends of its pipe.
+            self._decoding.join(timeout=2.0)
+            if not self._decoding.is_alive():
                 self._reader.close()
-                os.close(self._woken)
-                os.close(self._wake)
+            _drain(self._woken)  # the link may still wait for an answer, and must be able to
+
+    def close(self) -> None:
+        """Let go of the pipe; the link must not receive any more, for it watches that."""
+        if not self._decoding.is_alive():
+            # A decoder stuck in the library still needs both ends.
+            os.close(self._woken)
+            os.close(self._wake)
 
     def _decode(self) -> None:
         point = None
@@ -205,10 +215,11 @@ class ReaderLoop:
                 return
             self._credits -= len(taken.frames)
             cuts = [one if isinstance(one, Cut) else self._cutter.cut(one) for one in taken.frames]
-            headers = [cut.header for cut in cuts]
-            crops = b"".join(cut.crops for cut in cuts)
-            self._require_room(headers, crops)
-            self._link.send(Frames(self._spec.name, headers, taken.counters), crops)
+            for some, counters in _messages(cuts, taken.counters):
+                headers = [cut.header for cut in some]
+                crops = b"".join(cut.crops for cut in some)
+                self._require_room(headers, crops)
+                self._link.send(Frames(self._spec.name, headers, counters), crops)
 
     def _require_room(self, headers: list[FrameHeader], crops: bytes) -> None:
         """The hub's socket would close the connection over a larger message, and say nothing."""
@@ -250,19 +261,22 @@ class ReaderLoop:
         self._link.send(
             SourceEnded(self._spec.name, reason, self._buffer.counters, ok, self._track.account)
         )
-        self.is_end_confirmed = end_confirmed(self._link, self._stopping)
+        self.is_end_confirmed = end_confirmed(self._link, self._stopping, self._woken)
 
 
-def end_confirmed(link: Link, stopping: threading.Event) -> bool:
+def end_confirmed(link: Link, stopping: threading.Event, woken: int | None = None) -> bool:
     """Wait until the hub has the end of the source that it was sent; False if it does not say so.
 
     Args:
         link: To the hub.
         stopping: Ends the wait.
+        woken: Where a decoder may still wake the link, which would then wait no more.
     """
     deadline_s = time.monotonic() + _CONFIRM_TIMEOUT_S
     while time.monotonic() < deadline_s and not stopping.is_set():
         received = link.receive(200)
+        if woken is not None:
+            _drain(woken)
         if received is not None and isinstance(received[0], EndConfirmed):
             return True
     return False
@@ -284,6 +298,32 @@ def _group_size(spec: ReaderSpec) -> int:
     num_regions = len(regions.zones) if isinstance(regions, ZoneRegions) else 1
     frame_bytes = height * width * 3 * max(1, num_regions)
     return max(1, min(_GROUP, _GROUP_BYTES // frame_bytes, spec.credits // 2))
+
+
+def _messages(cuts: list[Cut], counters: Counters) -> Iterator[tuple[list[Cut], Counters]]:
+    """What of a group travels together, each with the account that ends with its last frame.
+
+    How many regions a finder of the user's own finds shows only when they are cut.
+
+    Args:
+        cuts: Of one group. Where it is more than one, nothing was dropped between them.
+        counters: The account that ends with the last of them.
+    """
+    begin = 0
+    while begin < len(cuts):
+        sizes = list(accumulate(len(cut.crops) for cut in cuts[begin:]))
+        end = begin + max(1, bisect_right(sizes, _GROUP_BYTES))
+        last, group_last = cuts[end - 1], cuts[-1]
+        yield (
+            cuts[begin:end],
+            Counters(
+                counters.captured - (len(cuts) - end),
+                counters.dropped,
+                counters.skipped - (group_last.skipped - last.skipped),
+                counters.corrupt - (group_last.corrupt - last.corrupt),
+            ),
+        )
+        begin = end
 
 
 def _signal(descriptor: int) -> None:

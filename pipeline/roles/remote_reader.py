@@ -5,6 +5,7 @@ import os
 import secrets
 import threading
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +27,8 @@ from pipeline.transport import Context
 _JOIN_TIMEOUT_S: Final = 10.0
 _PATIENCE_MS: Final = 200
 _FIRST_DELAY_S, _LONGEST_DELAY_S = 0.5, 5.0
+_Joined = tuple[RemoteLink, Assignment, str]
+"""A connection, what it was told to do, and its name."""
 
 log = logging.getLogger(__name__)
 
@@ -47,16 +50,10 @@ def run_remote_reader(spec: RemoteReaderSpec, context: Context, stopping: thread
     joined = _join(spec, context, stopping)
     if joined is None:
         return
-    link, answer, identity = joined
+    link = joined[0]
     try:
         link.send(Hello("reader", spec.name, os.getpid()))
-        try:
-            task = reader_spec(spec, answer, identity, ahead_ns=link.ahead_ns)
-            loop = ReaderLoop(task, link, stopping)
-            loop.run()
-        except UserError as error:
-            _give_up(link, spec, answer, error, stopping)
-            raise
+        is_end_confirmed = _read(joined, spec, stopping)
     except HubLostError as error:
         link.close(hub_listens=False)
         raise StageError(f"hub {spec.endpoint} is lost: {error}") from error
@@ -68,8 +65,26 @@ def run_remote_reader(spec: RemoteReaderSpec, context: Context, stopping: thread
         return
     if link.ended.reason == "stopped":
         raise StageError(f"source {spec.name} has ended: stopped by its hub")
-    if not loop.is_end_confirmed:
+    if not is_end_confirmed:
         raise StageError(f"hub {spec.endpoint} has not confirmed the end of {spec.name}")
+
+
+def _read(joined: _Joined, spec: RemoteReaderSpec, stopping: threading.Event) -> bool:
+    """Read to the end; whether the hub has confirmed it.
+
+    Raises:
+        UserError: As for `run_remote_reader`.
+    """
+    link, answer, identity = joined
+    with ExitStack() as until_all_is_said:
+        try:
+            task = reader_spec(spec, answer, identity, ahead_ns=link.ahead_ns)
+            loop = until_all_is_said.enter_context(closing(ReaderLoop(task, link, stopping)))
+            loop.run()
+        except UserError as error:
+            _give_up(link, spec, answer, error, stopping)
+            raise
+    return loop.is_end_confirmed
 
 
 def _give_up(
@@ -96,10 +111,6 @@ def _account_before(answer: Assignment) -> Counters:
         return msgspec.convert(answer.spec.get("counters", []), Counters)
     except msgspec.ValidationError:
         return Counters()
-
-
-_Joined = tuple[RemoteLink, Assignment, str]
-"""A connection, what it was told to do, and its name."""
 
 
 def _join(spec: RemoteReaderSpec, context: Context, stopping: threading.Event) -> _Joined | None:

@@ -11,6 +11,8 @@ Pixels = NDArray[np.uint8]
 
 _MIN_HEIGHT: Final = 240
 """Pixels; below it no text could be read, so small frames are enlarged."""
+_MAX_SIDE: Final = 16_384
+"""Pixels; libx264 refuses more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,18 @@ class Placed:
 class Canvas:
     """Pictures of the size that the first frame asks for; later ones are fitted in, on black.
 
+    So is the first one where it is too wide to be enlarged until text can be read.
+
     Args:
         width: Of the first frame, in pixels.
         height: Of the first frame, in pixels.
     """
 
     def __init__(self, width: int, height: int) -> None:
-        factor = max(1, -(-_MIN_HEIGHT // height))
+        enlarged = max(1, -(-_MIN_HEIGHT // height))
+        factor = min(enlarged, _MAX_SIDE / max(width, height))
         # The encoder halves colour in both directions and so wants even sides.
-        self.size = _even(width * factor), _even(height * factor)
+        self.size = _even(width * factor), max(_even(height * factor), _MIN_HEIGHT)
         self._sheet = np.zeros((self.size[1], self.size[0], 3), np.uint8)
         """Drawn on again and again: new memory would cost more than the copy into it."""
 
@@ -81,5 +86,6 @@ class Canvas:
         return pixels, fitted, (x, y)
 
 
-def _even(side: int) -> int:
-    return side + side % 2
+def _even(side: float) -> int:
+    pixels = max(1, round(side))
+    return pixels + pixels % 2

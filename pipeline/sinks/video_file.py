@@ -20,6 +20,8 @@ TICKS_PER_S: Final = 90_000
 _ENCODER: Final = "libx264"
 _FRAGMENT_S: Final = 1.0
 """A picture that stands alone begins a fragment so often; a death costs no more than the last."""
+_LONGEST_TICKS: Final = 6 * 3_600 * TICKS_PER_S
+"""So long may a picture stand: MP4 takes durations below 2^31 ticks, here 6.6 hours."""
 _BT601: Final = 6
 """Number of the colour matrix that the conversion below uses (SMPTE 170M)."""
 _LIMITED: Final = 1
@@ -40,6 +42,8 @@ def check_encoder() -> None:
 
 class VideoFile:
     """Writes one file. It begins at 0; between its frames lies the time that lay there before.
+
+    Of a gap of more than six hours six are kept, and what comes later is that much earlier.
 
     Args:
         path: Does not exist yet.
@@ -134,6 +138,9 @@ class VideoFile:
             self._start_ticks = ticks
         ticks = max(ticks - self._start_ticks, self._last_ticks + 1)
         if self._last_ticks >= 0:
+            too_long = max(0, ticks - self._last_ticks - _LONGEST_TICKS)
+            self._start_ticks += too_long
+            ticks -= too_long
             self._duration = ticks - self._last_ticks
         self._last_ticks = ticks
         return ticks

@@ -66,6 +66,10 @@ def texts(monkeypatch):
         ((32, 32), (256, 256)),
         ((320, 120), (640, 240)),
         ((1, 1), (240, 240)),
+        ((2_048, 16), (16_384, 240)),
+        ((16_385, 500), (16_384, 500)),
+        ((20_000, 100), (16_384, 240)),
+        ((100, 20_000), (82, 16_384)),
     ],
 )
 def test_a_canvas_has_even_sides_and_is_high_enough_for_text(frame, size):
@@ -93,6 +97,14 @@ def test_a_frame_of_another_shape_is_fitted_and_boxes_follow():
     assert placed.box((0, 0, 400, 600)) == (100, 0, 300, 299)
     assert (placed.pixels[:, :100] == 0).all()
     assert (placed.pixels[:, 100:300] == GREY).all()
+
+
+def test_a_frame_too_wide_to_be_enlarged_for_text_lies_on_black():
+    placed = Canvas(2_048, 16).place(grey(2_048, 16), (2_048, 16))
+    assert placed.box((0, 0, 1_024, 16)) == (0, 56, 8_192, 184)
+    assert (placed.pixels[56:184] == GREY).all()
+    assert not placed.pixels[:56].any()
+    assert not placed.pixels[184:].any()
 
 
 def test_a_box_outside_the_frame_ends_at_the_canvas():

@@ -93,6 +93,16 @@ def test_times_that_stand_still_or_fall_become_the_next_ones_possible(tmp_path):
     assert seen_s[-1] == pytest.approx(0.08, abs=1e-4)
 
 
+def test_a_gap_that_is_longer_than_the_format_can_say_is_shortened_to_six_hours(tmp_path):
+    hour_s = 3_600.0
+    write(tmp_path / "v.mp4", [9.0, 9.04, 7 * hour_s, 7 * hour_s + 0.04, 30 * hour_s])
+    frames, seen_s, _ = read(tmp_path / "v.mp4")
+    assert len(frames) == kept_frames(tmp_path / "v.mp4") == 5
+    after_s = 6 * hour_s + 0.04
+    expected_s = [0.0, 0.04, after_s, after_s + 0.04, after_s + 0.04 + 6 * hour_s]
+    assert seen_s == pytest.approx(expected_s, abs=1e-4)
+
+
 def test_a_single_frame_is_a_video(tmp_path):
     write(tmp_path / "v.mp4", [5.0])
     frames, seen_s, length_s = read(tmp_path / "v.mp4")

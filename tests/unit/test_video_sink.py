@@ -176,6 +176,16 @@ def test_without_an_encoder_the_error_says_what_to_do(live, monkeypatch):
         live()
 
 
+def test_a_frame_as_wide_as_no_encoder_takes_it_enlarged_is_drawn(tmp_path, live, ring):
+    pixels = np.zeros((16, 2_048, 3), np.uint8)
+    wide = ArrayFrame(0, 0.0, (2_048, 16), lambda: pixels)
+    sink = live()
+    sink.write([record(0, ring.put(wide))])
+    sink.close()
+    assert sink.lost == 0
+    assert times(tmp_path / "lot.mp4") == [0]
+
+
 def test_results_that_are_no_frames_are_passed_over(live, tmp_path):
     sink = live()
     sink.write([{"source": "lot", "frame": 0, "region": 0}])
