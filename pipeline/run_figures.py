@@ -32,6 +32,7 @@ class _Disagreement(msgspec.Struct, frozen=True):
     audits: Count | None = None
     confidence: Share | None = None
     valid_since: Count | None = None
+    held: str | None = None
 
 
 class _Sink(msgspec.Struct, frozen=True):

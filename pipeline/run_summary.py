@@ -56,8 +56,9 @@ class WorkerSummary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Disagreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Share of answers that differ from full depth, as the evidence at the end of the run has it.
 
-    Both shares are null where everything ran to full depth. "estimate" is of audits alone; at home
-    calibration pictures count among them.
+    Both shares are null where everything ran to full depth, and while a policy that a person
+    holds has had no audit. "estimate" is of audits alone; at home calibration pictures count among
+    them.
     """
 
     estimate: Share | None
@@ -71,6 +72,9 @@ class Disagreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Region at which it began, counted over all sources."""
     at_home: bool
     """Calibration pictures count as audits."""
+    held: str | None = None
+    """Why a person held the policy at the end: all is then of this policy alone. Null: it adapted.
+    """
 
 
 class TruthFigures(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

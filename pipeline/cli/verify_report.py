@@ -142,6 +142,8 @@ def _not_whole(found: Verification) -> str:
 
 def _estimate(found: Verification) -> str:
     said = found.estimate
+    if said is None and found.held is not None:
+        return f"not measured: {found.held}, and no audit since"
     if said is None:
         return "not measured: everything ran to full depth, or nothing adapted"
     words = f"{said.estimate:.2%}, at most {said.upper:.2%}"

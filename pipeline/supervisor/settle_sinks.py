@@ -1,6 +1,5 @@
 """What can be said of sinks before a run is started."""
 
-import os
 from pathlib import PurePath
 from typing import Final
 
@@ -18,14 +17,9 @@ from pipeline.errors import ConfigError
 from pipeline.import_path import import_class
 from pipeline.readers import open_reader
 from pipeline.sinks import Sink
+from pipeline.supervisor.sink_files import check_no_clash, check_result_file, is_bare
 
 _ENDLESS_MB: Final = 10_240.0
-_OWN_FILES: Final = frozenset(
-    {
-        *("summary.json", "telemetry.mpk", "run.log", "run.log.1", "config.resolved.yaml"),
-        *("adapter.mpk", "policy_version", "sources.json"),
-    }
-)
 
 
 def settle_sinks(config: PipelineConfig, *, gone_may_be: bool = False) -> PipelineConfig:
@@ -36,8 +30,8 @@ def settle_sinks(config: PipelineConfig, *, gone_may_be: bool = False) -> Pipeli
         gone_may_be: The source of a video may have been removed in an earlier part of the run.
 
     Raises:
-        ConfigError: Two would write to one file, a video is of no source, or a class of one's own
-            is none.
+        ConfigError: A file has no name of its own in the output folder, a video is of no source,
+            or a class of one's own is none.
     """
     sinks = [
         sink
@@ -45,22 +39,8 @@ def settle_sinks(config: PipelineConfig, *, gone_may_be: bool = False) -> Pipeli
         else _settled(f"sinks[{n}]", sink, config.sources)
         for n, sink in enumerate(config.sinks)
     ]
-    for kind in (JsonlSinkConfig, VideoSinkConfig):
-        files = [os.path.normpath(sink.file or "") for sink in sinks if isinstance(sink, kind)]
-        if len(set(files)) < len(files):
-            name = kind.__struct_config__.tag
-            raise ConfigError(
-                f"sinks: expected a file of its own for each {name} sink, got {files}"
-            )
+    check_no_clash(sinks)
     return msgspec.structs.replace(config, sinks=sinks)
-
-
-def _check_not_the_runs_own(key: str, file: str) -> None:
-    if os.path.normpath(file) in _OWN_FILES:
-        raise ConfigError(
-            f"{key}.file: expected another name than {file!r}, which the run itself writes; "
-            "the usual one is results.jsonl"
-        )
 
 
 def _is_gone(sink: SinkConfig, sources: dict[str, SourceConfig]) -> bool:
@@ -72,14 +52,14 @@ def _settled(key: str, sink: SinkConfig, sources: dict[str, SourceConfig]) -> Si
     if isinstance(sink, CustomSinkConfig):
         import_class(sink.cls, Sink, key="sinks.class")
     if isinstance(sink, JsonlSinkConfig):
-        _check_not_the_runs_own(key, sink.file)
+        check_result_file(key, sink.file)
     if not isinstance(sink, VideoSinkConfig):
         return sink
     source = next(iter(sources)) if sink.source is None and len(sources) == 1 else sink.source
     if source is None or source not in sources:
         raise ConfigError(f"{key}.source: expected one of {', '.join(sources)}, got {source!r}")
     file = f"{source}.mp4" if sink.file is None else sink.file
-    if PurePath(file).suffix != ".mp4" or PurePath(file).name != file:
+    if PurePath(file).suffix != ".mp4" or not is_bare(file):
         raise ConfigError(f"{key}.file: expected a name that ends in .mp4, got {file!r}")
     max_mb = _default_mb(sources[source]) if sink.max_mb is None else sink.max_mb
     return msgspec.structs.replace(sink, source=source, file=file, max_mb=max_mb)

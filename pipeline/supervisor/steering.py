@@ -102,11 +102,14 @@ class Steering:
         if adapter is None:
             raise CommandError("set: expected a run that adapts; this one keeps its policy")
         settings = msgspec.structs.replace(adapter.settings, **{name: value})
+        is_other = settings != adapter.settings
         words = f"{key} is {value:g} from here on"
         try:
             self._hub.steer(lambda policies: policies.retune(settings, words))
         except DataError as error:
             raise CommandError(f"set {key}: {error}") from error
+        if not is_other:
+            return f"{key} is {value:g} already; nothing has changed"
         return f"{words}; evidence begins anew"
 
     def _label(self, command: Label) -> str:

@@ -48,7 +48,7 @@ def make_summary(
         "macs_fraction": None if fraction is None else round(fraction, 6),
         "average_exit_depth": None if depth is None else round(depth, 6),
         "compute_savings_ratio": None if fraction is None else round(1 - fraction, 6),
-        "disagreement": _disagreement(hub),
+        "disagreement": disagreement_figures(hub),
         "truth": msgspec.to_builtins(truth_snap(hub.truth)),
         "deadline": msgspec.to_builtins(hub.deadlines.snap),
         **_power(state.power),
@@ -84,7 +84,8 @@ def make_summary(
     }
 
 
-def _disagreement(hub: Hub) -> dict[str, Any] | None:
+def disagreement_figures(hub: Hub) -> dict[str, Any] | None:
+    """What `Disagreement` says; None without an adapter that works."""
     snap = adaptation_snap(hub.policies.adapter)
     if snap is None or snap.frozen is not None:
         return None
@@ -96,6 +97,7 @@ def _disagreement(hub: Hub) -> dict[str, Any] | None:
         "window": snap.window,
         "valid_since": snap.valid_since,
         "at_home": snap.at_home,
+        "held": snap.held,
     }
 
 

@@ -29,7 +29,7 @@ FAIR_ROWS: Final = 7
 _GAP: Final = 3
 _LEFT: Final = 66
 """Cells in which no figure is cut."""
-_NOTE: Final = 28
+_NOTE: Final = 30
 """Cells right of a curve; the legend fits."""
 _STATE_ROWS: Final = 5
 _CURVES: Final = 4

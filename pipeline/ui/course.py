@@ -6,10 +6,12 @@ from typing import Final
 from rich.text import Text
 
 from pipeline.snapshot import AdaptationSnap
+from pipeline.ui.adaptation_lines import state_name
 from pipeline.ui.bars import grouped
 from pipeline.ui.theme import BAD, adaptation_mark
 
-LEGEND: Final = "▁ home ▄ away █ full ▲ alarm"
+_CELLS: Final = {"at home": "▁", "away": "▄", "held": "◫", "full depth": "█", "frozen": "✗"}
+LEGEND: Final = "▁home ▄away ◫held █full ▲alarm"
 
 
 def course(states: Sequence[AdaptationSnap | None], width: int) -> Text:
@@ -24,17 +26,13 @@ def course(states: Sequence[AdaptationSnap | None], width: int) -> Text:
 
 
 def _cell(states: Sequence[AdaptationSnap], alarms: int | None) -> tuple[str, str]:
-    """The strongest that happened: an alarm, then full depth, then away."""
+    """The strongest that happened: an error, an alarm, full depth; else how it ended."""
     if not states:
         return " ", ""
-    if alarms is None:
-        alarms = states[0].alarms
-    if states[-1].frozen is not None:
-        return "✗", adaptation_mark("frozen")[1]
-    if states[-1].alarms > alarms:
-        return "▲", BAD
-    if any(state.full_depth for state in states):
-        return "█", adaptation_mark("full depth")[1]
-    if states[-1].at_home:
-        return "▁", adaptation_mark("at home")[1]
-    return "▄", adaptation_mark("away")[1]
+    last, is_burst = states[-1], any(state.full_depth for state in states)
+    name = state_name(last)
+    if name != "frozen":
+        if last.alarms > (states[0].alarms if alarms is None else alarms):
+            return "▲", BAD
+        name = "full depth" if is_burst else name
+    return _CELLS[name], adaptation_mark(name)[1]

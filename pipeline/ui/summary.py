@@ -115,13 +115,17 @@ def _disagreement(known: Mapping[str, Any] | None) -> str:
     """Of the evidence at the end; the answers before it had evidence of their own."""
     if not known:
         return NOT_MEASURED
+    held = printable(known.get("held") or "")
     if known.get("estimate") is None:
-        return f"everything at full depth since region {_count(known.get('valid_since'))}"
+        since = f"since region {_count(known.get('valid_since'))}"
+        if held:
+            return f"not known: {held} {since}, no audit yet"
+        return f"everything at full depth {since}"
     bound = f"at most {percent(known.get('upper'), 2)} at {percent(known.get('confidence'))}"
     at_home = ", calibration among them" if known.get("at_home") else ""
-    return (
-        f"{percent(known['estimate'], 2)}, {bound} (scenes {_count(known.get('audits'))}{at_home})"
-    )
+    scenes = f"scenes {_count(known.get('audits'))}{at_home}"
+    by_hand = f", {held}" if held else ""
+    return f"{percent(known['estimate'], 2)}, {bound} ({scenes}{by_hand})"
 
 
 def _energy(summary: Mapping[str, Any]) -> str:

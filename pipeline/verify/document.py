@@ -164,6 +164,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         all_windows: of the whole run.
         settled: within a stretch in which no source changes its phase, after the grace.
         rounding: what two runs of the same model may differ by in probability.
+        held: why a person held the policy at the end of the run; None if nobody did.
         complaints: what of the recording could not be read, a line each.
     """
 
@@ -193,6 +194,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     rounding: float
     estimate: Estimate | None
     snapshots: Snapshots | None
+    held: str | None = None
     complaints: list[str]
     command: str
     host: dict[str, Any]

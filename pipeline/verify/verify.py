@@ -103,6 +103,7 @@ def verify_run(run: RunFiles, asked: Asked, on_done: Callable[[int], None]) -> V
         rounding=bars.rounding,
         estimate=found.estimate,
         snapshots=found.snapshots,
+        held=None if said is None or said.held is None else one_line(said.held),
         complaints=[one_line(words) for words in complaints],
         command=one_line(asked.command, len(asked.command)),
         host=host_facts(),

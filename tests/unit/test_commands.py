@@ -132,6 +132,10 @@ class TestKeys:
         assert command_for("-", self.snapshot()) == Set("policy.max_disagreement", 0.015)
         assert command_for("x", self.snapshot()) is None
 
+    def test_at_the_last_limit_the_run_is_asked_and_says_that_it_holds_already(self):
+        at_top = sample_snapshot(adaptation=AdaptationSnap(epsilon=LIMITS[-1], confidence=0.95))
+        assert command_for("+", at_top) == Set("policy.max_disagreement", LIMITS[-1])
+
     def test_limits_end_somewhere_and_take_any_number(self):
         assert next_limit(LIMITS[-1], up=True) == LIMITS[-1]
         assert next_limit(LIMITS[0], up=False) == LIMITS[0]

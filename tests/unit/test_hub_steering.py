@@ -17,11 +17,13 @@ from pipeline.commands import (
 from pipeline.errors import CommandError
 from pipeline.messages import Credit
 from pipeline.recording.writer import policy_record
+from pipeline.run_summary import Disagreement
 from pipeline.stages.hub import NewPolicy, Note
 from pipeline.supervisor.adaptation_snap import adaptation_snap, truth_snap
 from pipeline.supervisor.recomputed import recompute
 from pipeline.supervisor.recording_head import policies_head
 from pipeline.supervisor.steering import Steering
+from pipeline.supervisor.summary import disagreement_figures
 
 
 class Steered(AdaptiveRig):
@@ -112,6 +114,12 @@ class TestFreeze:
         rig.show("noise", 900)
         assert not rig.adapter.forces_full_depth
 
+    def test_the_summary_tells_it_from_everything_at_full_depth(self, rig):
+        assert disagreement_figures(rig.hub)["held"] is None
+        rig.obey(Freeze())
+        figures = msgspec.convert(disagreement_figures(rig.hub), Disagreement)
+        assert (figures.estimate, figures.upper, figures.held) == (None, None, "frozen by hand")
+
     def test_freezing_again_keeps_what_was_counted(self, rig):
         rig.obey(Freeze())
         rig.show("clean", 200)
@@ -161,6 +169,19 @@ class TestSet:
         assert (snap.epsilon, snap.full_depth) == (0.05, True)
         rig.show("clean", 400)
         assert not rig.adapter.forces_full_depth
+
+    @pytest.mark.parametrize(
+        ("key", "field"),
+        [("policy.max_disagreement", "epsilon"), ("adaptation.audit_rate", "audit_rate")],
+    )
+    def test_what_holds_already_costs_no_evidence(self, rig, key, field):
+        before, notes = adaptation_snap(rig.adapter), len(rig.others)
+        value = getattr(SETTINGS, field)
+        said = rig.obey(Set(key, value))
+        assert said == f"{key} is {value:g} already; nothing has changed"
+        assert adaptation_snap(rig.adapter) == before
+        assert not before.full_depth
+        assert not any(isinstance(action, Note) for action in rig.others[notes:])
 
     def test_more_audits(self, rig):
         rig.obey(Set("adaptation.audit_rate", 0.5))

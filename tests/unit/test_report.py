@@ -133,6 +133,23 @@ def test_everything_that_was_recorded_is_on_the_page(report):
     assert "summary.json" not in page.words
 
 
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        ({}, "At the end everything ran to full depth, for want of evidence below the limit"),
+        ({"held": "frozen by hand"}, "At the end the policy was held by hand, and no audit had"),
+        (
+            {"held": "frozen by hand", "estimate": 0.0, "upper": 0.0123},
+            "At the end, with the policy held by hand, at most 1.23 % of the early answers",
+        ),
+    ],
+)
+def test_a_policy_held_by_hand_is_told_from_full_depth(report, known, words):
+    adaptation = AdaptationSnap(epsilon=0.02, confidence=0.95, **known)
+    page = report(*(snapshot(n, adaptation=adaptation) for n in range(4)))
+    assert words in page.words
+
+
 def test_lines_are_where_their_figures_are(report):
     page = report(*map(full_run, range(40)))
     chart = page.charts["disagreement (%) over time"]

@@ -28,11 +28,6 @@ def test_a_video_of_the_only_source_needs_no_word_more():
             [{"type": "jsonl"}, {"type": "video", "source": "lott"}],
             r"sinks\[1\]\.source: expected one of lot, gate, got 'lott'",
         ),
-        ([{"type": "jsonl", "file": "./summary.json"}], "which the run itself writes"),
-        (
-            [{"type": "jsonl"}, {"type": "jsonl", "file": "./results.jsonl"}],
-            "expected a file of its own for each jsonl sink",
-        ),
         (
             [{"type": "video", "source": "lot", "file": "lot.avi"}],
             r"sinks\[0\]\.file: expected a name that ends in \.mp4, got 'lot\.avi'",
@@ -43,17 +38,57 @@ def test_a_video_of_the_only_source_needs_no_word_more():
         ),
         (
             [{"type": "video", "source": "lot"}, {"type": "video", "source": "lot"}],
-            r"a file of its own for each video sink, got \['lot\.mp4', 'lot\.mp4'\]",
+            r"sinks\[1\]\.file: .* of its own, got 'lot\.mp4', which sinks\[0\] writes",
         ),
         (
             [{"type": "jsonl"}, {"type": "jsonl"}],
-            r"a file of its own for each jsonl sink, got \['results\.jsonl', 'results\.jsonl'\]",
+            r"sinks\[1\]\.file: .*, got 'results\.jsonl', which sinks\[0\] writes",
         ),
+        ([{"type": "video", "source": "lot", "file": ""}], r"expected a name that ends in \.mp4"),
     ],
 )
 def test_what_cannot_be_written_is_refused(sinks, match):
     with pytest.raises(ConfigError, match=match):
         settle_sinks(load(*sinks, sources=("lot", "gate")))
+
+
+@pytest.mark.parametrize(
+    "file", ["", ".", "..", "/abs/shared.jsonl", "sub/r.jsonl", "../r.jsonl", "./results.jsonl"]
+)
+def test_results_lie_in_the_folder_of_their_run(file):
+    with pytest.raises(ConfigError, match=r"sinks\[0\]\.file: expected a name without a folder"):
+        settle_sinks(load({"type": "jsonl", "file": file}))
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("summary.json", "summary.json.partial", "telemetry.mpk", "telemetry.000001.mpk"),
+        *("run.log.1", "verify.json", "verify.partial", "report.html", "adapter.mpk.partial"),
+    ],
+)
+def test_what_the_run_itself_writes_is_no_name_for_results(file):
+    with pytest.raises(ConfigError, match=r"sinks\[0\]\.file: .* which the run itself writes"):
+        settle_sinks(load({"type": "jsonl", "file": file}))
+
+
+@pytest.mark.parametrize(
+    "file",
+    ["lot.mp4", "lot.part2.mp4", "lot.parts.json", "r.jsonl", "r.000001.jsonl", "r.jsonl.next"],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_no_name_is_that_of_another_sinks_part(file, is_first):
+    others = [{"type": "video"}, {"type": "jsonl", "file": "r.jsonl"}]
+    own = {"type": "jsonl", "file": file}
+    with pytest.raises(ConfigError, match=r"sinks\[\d\]\.file: expected a file of its own"):
+        settle_sinks(load(*([own, *others] if is_first else [*others, own])))
+
+
+def test_names_that_are_only_alike_are_fine():
+    files = ["r.jsonl", "r.01.jsonl", "lot.jsonl", "lot.mp4.jsonl", "telemetry.1.mpk", "r"]
+    sinks = [{"type": "video"}, *({"type": "jsonl", "file": file} for file in files)]
+    settled = settle_sinks(load(*sinks)).sinks
+    assert [sink.file for sink in settled] == ["lot.mp4", *files]
 
 
 def plan(**source):

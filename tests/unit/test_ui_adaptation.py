@@ -353,6 +353,13 @@ def test_course_shows_home_alarm_full_depth_away_and_gaps():
     assert course(states, 7).plain == " ▁▁▲█▄✗"
 
 
+def test_course_shows_a_policy_held_by_hand_as_that_and_not_as_away():
+    home, held = changed(alarms=0), changed(alarms=0, at_home=False, held="frozen by hand")
+    burst = changed(alarms=0, full_depth=True, at_home=False)
+    assert course([home, held, burst], 3).plain == "▁◫█"
+    assert "◫held" in LEGEND
+
+
 def test_course_of_a_monitor_that_joins_late_does_not_call_old_alarms_new():
     assert course([changed(alarms=3)] * 3, 3).plain == "▁▁▁"
 

@@ -203,6 +203,14 @@ def test_unknown_figures_are_a_dash(show, value):
         ({}, "1.18 %, at most 1.54 % at 95 % (scenes 2,865, calibration among them)"),
         ({"at_home": False}, "1.18 %, at most 1.54 % at 95 % (scenes 2,865)"),
         ({"estimate": None, "upper": None}, "everything at full depth since region 6,155"),
+        (
+            {"estimate": None, "upper": None, "held": "frozen by hand"},
+            "not known: frozen by hand since region 6,155, no audit yet",
+        ),
+        (
+            {"at_home": False, "held": "rolled back by hand"},
+            "1.18 %, at most 1.54 % at 95 % (scenes 2,865, rolled back by hand)",
+        ),
     ],
 )
 def test_the_table_says_how_much_differs(changes, words):

@@ -87,7 +87,8 @@ def disagreement_section(story: Story, span: Span) -> str:
     words = (
         "Share of early answers that differ from full depth's, as audits estimate it, and the "
         f"bound that the evidence gives{sure}. There is neither while everything runs to full "
-        f"depth. What is above {percent(_MOST_LIMITS * epsilons[-1])} is drawn there."
+        "depth, nor before the first audit of a policy that is held by hand. "
+        f"What is above {percent(_MOST_LIMITS * epsilons[-1])} is drawn there."
     )
     chart = line_chart(story.course, span, "disagreement (%)", lines, extras)
     return section("Disagreement", paragraph(words, "lead"), figure(chart, ""))

@@ -52,14 +52,20 @@ def _evidence(last: Snapshot) -> str:
     if adaptation is None or adaptation.frozen is not None:
         return "How many answers differ from the full network's was not measured."
     limit = percent(adaptation.epsilon, 1)
+    if adaptation.upper is None and adaptation.held is not None:
+        return (
+            "At the end the policy was held by hand, and no audit had told yet how many of its "
+            "answers differ from the full network's."
+        )
     if adaptation.upper is None:
         return (
             "At the end everything ran to full depth, for want of evidence below the limit of "
             f"{limit}."
         )
+    held = "" if adaptation.held is None else ", with the policy held by hand,"
     return (
-        f"At the end at most <em>{percent(adaptation.upper, 2)}</em> of the early answers differed "
-        f"from full depth's ({percent(adaptation.confidence)} confidence, limit {limit})."
+        f"At the end{held} at most <em>{percent(adaptation.upper, 2)}</em> of the early answers "
+        f"differed from full depth's ({percent(adaptation.confidence)} confidence, limit {limit})."
     )
 
 

@@ -168,11 +168,13 @@ class Adapter:
             self._protected(lambda: self._reset(words))
 
     def retune(self, settings: AdapterSettings, words: str) -> None:
-        """Keep to other settings from here on; evidence begins anew.
+        """Keep to other settings from here on; evidence begins anew. The same change nothing.
 
         Raises:
             DataError: the calibration table cannot serve them; nothing has changed.
         """
+        if settings == self.settings:
+            return
         self._make(settings)
         note = {"kind": "retune", "settings": msgspec.to_builtins(settings), "words": words}
         self.notes.append(note)
