@@ -22,7 +22,7 @@ from pipeline.schema_check import refuse_odd_values, refuse_unknown_keys, requir
 
 ENV_PREFIX = "DART_"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_NAMED_SOURCE = re.compile(r"^([A-Za-z][A-Za-z0-9_.-]*)=(.+)$")
+_NAMED_SOURCE = re.compile(r"^([A-Za-z0-9][A-Za-z0-9_.-]*)=(.+)$")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 """Sockets and files are named after a source, and neither takes a name of any length."""
 _LONGEST_STEM = 80
@@ -61,8 +61,9 @@ def load_config(
     """
     environment = os.environ if environment is None else environment
     plain = _read_yaml(path) if path is not None else copy.deepcopy(dict(base or {}))
-    for key, text in _environment_overrides(environment) if with_overrides else ():
-        _set(plain, key, text)
+    sources, overrides = list(sources), list(overrides)
+    if with_overrides:
+        _add_environment(plain, environment, _with_names(plain, sources, overrides))
     _add_sources(plain, sources)
     plain = with_settings(plain, overrides, where="--set")
     return LoadedConfig(check_config(_fill_secrets(plain, environment, "")), plain)
@@ -170,10 +171,46 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return plain
 
 
-def _environment_overrides(environment: Mapping[str, str]) -> Iterable[tuple[str, str]]:
+def _with_names(plain: dict[str, Any], sources: list[str], overrides: list[str]) -> dict[str, Any]:
+    """The tree with what the command line names, too, which is laid over it only later."""
+    named = copy.deepcopy(plain)
+    try:
+        _add_sources(named, sources)
+        return with_settings(named, overrides, where="--set")
+    except ConfigError:
+        return {}  # what is still wrong in the end is said then
+
+
+def _add_environment(
+    plain: dict[str, Any], environment: Mapping[str, str], named: dict[str, Any]
+) -> None:
+    """Lay `DART_SECTION__KEY` over a tree; `named` has names that come later."""
     for name, text in sorted(environment.items()):
         if name.startswith(ENV_PREFIX) and "__" in name:
-            yield name.removeprefix(ENV_PREFIX).lower().replace("__", "."), text
+            parts = name.removeprefix(ENV_PREFIX).split("__")
+            _set(plain, _spelled(parts, [plain, named]), text)
+
+
+def _spelled(parts: list[str], trees: list[dict[str, Any]]) -> str:
+    """The key that is meant: variables are in capitals by custom, and names may hold some.
+
+    A name that there is in another case alone is taken. A new one is taken as it stands, or in
+    small letters if it is all in capitals.
+    """
+    path: list[str] = []
+    for part in parts:
+        alike = {str(key) for tree in trees for key in tree if str(key).lower() == part.lower()}
+        is_own = len(alike) > 1 or (_has_names(path) and not part.isupper())
+        new = part if is_own else part.lower()
+        spelled = alike.pop() if len(alike) == 1 else new
+        path.append(spelled)
+        trees = [inner for tree in trees if isinstance(inner := tree.get(spelled), dict)]
+    return ".".join(path)
+
+
+def _has_names(path: list[str]) -> bool:
+    """Whether what follows is called as the user likes: a source, or a zone of one."""
+    return path == ["sources"] or (path[:1] == ["sources"] and path[2:] == ["regions", "zones"])
 
 
 def _set(plain: dict[str, Any], key: str, text: str) -> None:

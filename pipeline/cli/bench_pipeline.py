@@ -11,6 +11,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.cli.measuring import require_seconds
 from pipeline.clips import sample_clips
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
@@ -61,8 +62,7 @@ def execute(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse before minutes of measuring what would fail after them."""
-    if args.seconds <= 0:
-        raise ConfigError(f"--seconds: expected more than 0, got {args.seconds:g}")
+    require_seconds("--seconds", args.seconds)
     if args.sources is not None and args.sources < 1:
         raise ConfigError(f"--sources: expected 1 or more, got {args.sources}")
     if args.out.is_dir() or not os.access(args.out.parent, os.W_OK):

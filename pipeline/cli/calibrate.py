@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pipeline.cli.measuring import add_machine_flags, require_at_least
+from pipeline.cli.output_folder import require_new_folder
 from pipeline.clips import cache_folder
 from pipeline.errors import ConfigError
 from pipeline.schema_check import require_unicode
@@ -65,7 +66,7 @@ def execute(args: argparse.Namespace) -> int:
 
     objective = _objective(args)
     require_at_least(args, {"--seed": 0})
-    _check_out(args.out)
+    require_new_folder(args.out)
     if args.source is not None:
         require_unicode(args.source, where="--source")
     with TrainProgress(quiet=args.quiet) as progress:
@@ -128,8 +129,3 @@ def _objective(args: argparse.Namespace) -> "Objective":
         return MaxExitGap(args.max_exit_gap)
     share = _DISAGREEMENT if args.max_disagreement is None else args.max_disagreement
     return MaxDisagreement(share)
-
-
-def _check_out(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"--out: expected a new or empty folder, got {out}")

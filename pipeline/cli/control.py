@@ -2,13 +2,12 @@
 
 import argparse
 import difflib
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
 
+from pipeline.cli.typed_path import absolute_uri
 from pipeline.commands import (
     AnyCommand,
     Freeze,
@@ -64,12 +63,11 @@ def _label(words: list[str]) -> AnyCommand:
 def _settings(words: list[str]) -> list[str]:
     """A path is meant from the folder of whoever types it, not from that of the run."""
     return [
-        f"uri={Path.cwd() / match[1]}" if (match := _RELATIVE_PATH.fullmatch(word)) else word
+        f"uri={absolute_uri(word.removeprefix('uri='))}" if word.startswith("uri=") else word
         for word in words
     ]
 
 
-_RELATIVE_PATH: Final = re.compile(r"uri=((?![0-9]+$)(?![A-Za-z][A-Za-z0-9+.-]*:)[^/~$\s].*)")
 ACTIONS: Final = {
     "pause": Action("", "take no new frames", lambda _: Pause()),
     "resume": Action("", "take frames again", lambda _: Resume()),

@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from pipeline.cli.measuring import require_seconds
 from pipeline.cli.session import run_session
 from pipeline.config_file import load_config
 from pipeline.demo_pictures import FPS
-from pipeline.errors import ConfigError
 from pipeline.supervisor import plan_run
 from pipeline.supervisor.recording import prepare_out, write_resolved
 
@@ -53,8 +53,8 @@ def execute(args: argparse.Namespace) -> int:
         ConfigError: A flag or setting is wrong.
         SourceError: The package lacks its pictures.
     """
-    if args.seconds is not None and args.seconds <= 0:
-        raise ConfigError(f"--seconds: expected more than 0, got {args.seconds:g}")
+    if args.seconds is not None:
+        require_seconds("--seconds", args.seconds)
     loaded = load_config(base=demo_config(), overrides=args.set)
     plan = plan_run(loaded.config)
     out = args.out or _default_out()

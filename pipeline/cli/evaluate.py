@@ -13,8 +13,8 @@ from pipeline.cli.measuring import (
     require_at_least,
     require_unseen,
 )
+from pipeline.cli.output_folder import require_new_folder
 from pipeline.clips import cache_folder
-from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from dart_stream.evaluation.document import Evaluation
@@ -46,7 +46,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(args: argparse.Namespace) -> int:
-    """Measure, print, write.
+    """Measure, write, print.
 
     Raises:
         ConfigError: a flag is wrong.
@@ -57,7 +57,6 @@ def execute(args: argparse.Namespace) -> int:
     from dart_stream.data import open_dataset
     from pipeline.bench.evaluation import evaluate_model
     from pipeline.bench.subject import Subject
-    from pipeline.cli.evaluate_report import print_evaluation
     from pipeline.cli.model_data import held_out, load_split
     from pipeline.cli.train_progress import TrainProgress
 
@@ -77,8 +76,7 @@ def execute(args: argparse.Namespace) -> int:
             command=shlex.join(["dart-stream", *sys.argv[1:]]),
             on_step=(lambda _line: None) if args.quiet else progress.line,
         )
-    _write(args.out, evaluation)
-    print_evaluation(evaluation)
+    _write_and_print(args.out, evaluation)
     print(f"{args.out / _PAGE}")  # noqa: T201  # the result of the command
     return 0
 
@@ -92,8 +90,17 @@ def _check(args: argparse.Namespace) -> None:
     for name in args.methods or ():
         if name not in METHODS:
             raise DataError(f"--methods: expected some of {', '.join(METHODS)}, got {name!r}")
-    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
-        raise ConfigError(f"--out: expected a new or empty folder, got {args.out}")
+    require_new_folder(args.out)
+
+
+def _write_and_print(out: Path, evaluation: "Evaluation") -> None:
+    from pipeline.cli.evaluate_report import print_evaluation
+
+    try:
+        _write(out, evaluation)
+    finally:
+        # They took minutes: without room for the files they are at least seen.
+        print_evaluation(evaluation)
 
 
 def _write(out: Path, evaluation: "Evaluation") -> None:

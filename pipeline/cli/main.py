@@ -14,6 +14,7 @@ from dart_stream.errors import DartStreamError
 from pipeline.cli.complaint import complain
 from pipeline.errors import PipelineError, UserError
 from pipeline.one_line import visible
+from pipeline.ui.showable import show_what_can_be
 
 COMMANDS: Final = (
     *("run", "demo", "top", "control", "replay", "report", "verify", "chaos"),
@@ -71,7 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_standard_streams() -> None:
-    """What the shell has closed (`2>&-`) is nowhere; else a socket would get that number."""
+    """What the shell has closed (`2>&-`) is nowhere; else a socket would get that number.
+
+    What the output's encoding lacks is shown as `?`.
+    """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
@@ -83,6 +87,8 @@ def _open_standard_streams() -> None:
         if getattr(sys, name) is None:
             mode = "r" if number == 0 else "w"
             setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115  # for good
+    for stream in (sys.stdout, sys.stderr):
+        show_what_can_be(stream)
 
 
 def _complain(error: Exception, status: int) -> int:

@@ -1,6 +1,7 @@
 """What commands have in common that run a model over labelled pictures to measure something."""
 
 import argparse
+import math
 from pathlib import Path
 from typing import Final
 
@@ -53,6 +54,17 @@ def require_at_least(args: argparse.Namespace, least: dict[str, int]) -> None:
         value = getattr(args, flag[2:])
         if value < low:
             raise ConfigError(f"{flag}: expected {low} or more, got {value}")
+
+
+def require_seconds(flag: str, value: float) -> None:
+    """Refuse a stretch of time that is none, or that never ends.
+
+    Raises:
+        ConfigError: it is.
+    """
+    # Asked this way round, because no comparison with NaN is true.
+    if not (math.isfinite(value) and value > 0):
+        raise ConfigError(f"{flag}: expected more than 0, got {value:g}")
 
 
 def require_unseen(split: str) -> None:

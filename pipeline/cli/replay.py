@@ -12,6 +12,7 @@ import msgspec
 from rich.console import Console
 
 from pipeline.cli.replay_keys import LeftReplay, ReplayKeys
+from pipeline.cli.terminated import terminated_as_interrupted
 from pipeline.errors import ConfigError
 from pipeline.one_line import one_line as on_one_line
 from pipeline.recording import RecordedRun
@@ -51,7 +52,8 @@ def execute(args: argparse.Namespace) -> int:
         why = "; ".join(recorded.complaints) or "it ended before the first was taken"
         raise ConfigError(f"{args.run}: expected snapshots of a run, found none: {why}")
     console = Console()
-    if console.is_terminal:
+    # rich alone takes FORCE_COLOR for a terminal, where colour may go into a file.
+    if sys.stdout.isatty() and console.is_terminal:
         _on_screen(player, console, args.run)
     else:
         _as_lines(player)
@@ -62,7 +64,11 @@ def execute(args: argparse.Namespace) -> int:
 
 
 def _on_screen(player: Player, console: Console, run: Path) -> None:
-    with LiveScreen(console) as screen, keyboard_if_any(console.file) as keyboard:
+    with (
+        terminated_as_interrupted(),
+        LiveScreen(console) as screen,
+        keyboard_if_any(console.file) as keyboard,
+    ):
 
         def show(due: list[Snapshot]) -> None:
             *passed, last = due

@@ -51,21 +51,23 @@ def run_session(
     with _interrupts(supervisor):
         with _screen_left(is_used=screen):
             outcome = supervisor.run()
-        outcome = _with_summary(outcome, out)
-    _report(outcome, out, quiet=headless)
+        outcome, is_kept = _with_summary(outcome, out)
+    # Figures that no file has are shown, whoever asked for silence.
+    _report(outcome, out, quiet=headless and is_kept)
     if watchers.limit_reached and outcome.exit_status == 130:
         return 0
     return outcome.exit_status
 
 
-def _with_summary(outcome: Outcome, out: Path) -> Outcome:
-    """Write the summary; without room for it the run has failed, and its figures are shown."""
+def _with_summary(outcome: Outcome, out: Path) -> tuple[Outcome, bool]:
+    """Write the summary, and say whether it is kept; without room for it the run has failed."""
     try:
         write_summary(out, outcome.summary)
     except OSError as error:
         words = f"{out / SUMMARY}: {error.strerror}; make room, `report` shows what was recorded"
-        return replace(outcome, exit_status=outcome.exit_status or 1, error=outcome.error or words)
-    return outcome
+        status, error_words = outcome.exit_status or 1, outcome.error or words
+        return replace(outcome, exit_status=status, error=error_words), False
+    return outcome, True
 
 
 class _Watchers:

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from pipeline.cli.terminated import terminated_as_interrupted
 from pipeline.errors import PeerError
 from pipeline.roles.watch import Watch
 from pipeline.running import RunningRun, find_running
@@ -65,14 +66,18 @@ def _once(feed: SnapshotFeed, run: RunningRun) -> int:
 
 
 def _screen(feed: SnapshotFeed, client: ControlClient, run: RunningRun) -> int:
-    with LiveScreen() as screen, keyboard_if_any(sys.stdout) as keyboard:
+    with (
+        terminated_as_interrupted(),
+        LiveScreen() as screen,
+        keyboard_if_any(sys.stdout) as keyboard,
+    ):
         watch = Watch(screen, feed, client, keyboard, attached=True)
         while not watch.is_over:
             watch.turn()
             if watch.silent_s > _SILENT_S:
                 if not run.is_alive:
                     break
-                watch.say(f"✗ no word from the run for {watch.silent_s:.0f} s")
+                watch.say(_silence(watch.silent_s))
     return _verdict(watch.last, run, left=watch.has_left)
 
 
@@ -86,9 +91,17 @@ def _lines(feed: SnapshotFeed, run: RunningRun) -> int:
             if now_s >= due_s or snapshot.state == "done":
                 due_s = now_s + _LINE_S
                 print(one_line(snapshot), flush=True)  # noqa: T201  # the monitor without a terminal
-        elif now_s - heard_s > _SILENT_S and not run.is_alive:
-            break
+        elif now_s - heard_s > _SILENT_S:
+            if not run.is_alive:
+                break
+            if now_s >= due_s:
+                due_s = now_s + _LINE_S
+                print(_silence(now_s - heard_s), flush=True)  # noqa: T201  # likewise
     return _verdict(last, run, left=False)
+
+
+def _silence(seconds: float) -> str:
+    return f"✗ no word from the run for {seconds:.0f} s"
 
 
 def _verdict(last: Snapshot | None, run: RunningRun, *, left: bool) -> int:

@@ -3,12 +3,12 @@
 import argparse
 import shlex
 import sys
-import tempfile
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dart_stream.errors import DataError, ModelError
+from pipeline.cli.output_folder import try_folder
 from pipeline.clips import cache_folder
 
 if TYPE_CHECKING:
@@ -127,12 +127,7 @@ def _require_free(out: Path) -> None:
                 f"--out {out}: expected a new or empty directory, or one with a training to "
                 "resume; it holds something else, choose another"
             )
-        is_new = not out.exists()
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-        if is_new:
-            out.rmdir()  # nothing is left behind if the data is refused
+        try_folder(out)
     except OSError as error:
         raise ModelError(
             f"--out {out}: expected a directory that can be written: {error.strerror}"

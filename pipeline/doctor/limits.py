@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import resource
 import tempfile
 from collections.abc import Callable
@@ -27,7 +28,8 @@ def memory_limit(group: Path = Path("/sys/fs/cgroup")) -> Check:
     limit = _number(group / "memory.max")
     if limit is None:
         return Check("memory limit", "none")
-    left = limit - (_number(group / "memory.current") or 0)
+    used = _number(group / "memory.current") or 0
+    left = limit - max(0, used - _idle_cache(group / "memory.stat"))
     found = f"{left / (1 << 30):.1f} GiB left of {limit / (1 << 30):.1f} GiB (control group)"
     if left < _MIN_MEMORY:
         return Check("memory limit", found, "warn", "in a container give --memory=4g or more")
@@ -37,14 +39,17 @@ def memory_limit(group: Path = Path("/sys/fs/cgroup")) -> Check:
 def processes(group: Path = Path("/sys/fs/cgroup"), limits: tuple[int, int] | None = None) -> Check:
     """How many processes and threads may be started; each source, sink and worker is some."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NPROC) if limits is None else limits
-    allowed = [soft] if soft >= 0 else []
+    allowed = []
+    if soft >= 0:  # the kernel counts all that the user has, in other containers, too
+        allowed.append((soft, f"{soft:,} processes and threads of this user in all"))
     most = _number(group / "pids.max")
     if most is not None:
-        allowed.append(most - (_number(group / "pids.current") or 0))
+        left = most - (_number(group / "pids.current") or 0)
+        allowed.append((left, f"{left:,} more processes and threads"))
     if not allowed:
         return Check("processes", "unlimited")
-    found = f"{min(allowed):,} more processes and threads"
-    if min(allowed) < _MIN_PROCESSES:
+    fewest, found = min(allowed)
+    if fewest < _MIN_PROCESSES:
         return Check("processes", found, "warn", "ulimit -u, or --pids-limit of a container")
     return Check("processes", found)
 
@@ -82,6 +87,15 @@ def _kernel_clock() -> int:
     except (OSError, AttributeError):
         return -1
     return int(ask(ctypes.create_string_buffer(_TIMEX_BYTES)))
+
+
+def _idle_cache(stat: Path) -> int:
+    """Bytes of files that the kernel lets go before it kills; 0 where it does not say."""
+    try:
+        found = re.search(r"^inactive_file (\d+)$", stat.read_text(), re.MULTILINE)
+    except (OSError, ValueError):
+        return 0
+    return int(found[1]) if found else 0
 
 
 def _number(path: Path) -> int | None:

@@ -1,5 +1,6 @@
 """`synthetic://`: pictures made by arithmetic, the same on every machine and every run."""
 
+import math
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -91,6 +92,15 @@ def _read_options(uri: str, extra: dict[str, Any]) -> SyntheticOptions:
     except msgspec.ValidationError as error:
         known = ", ".join(SyntheticOptions.__struct_fields__)
         raise SourceError(f"{uri}: {error}; options are {known}") from error
-    if min(options.width, options.height, options.fps) <= 0 or (options.frames or 1) < 1:
-        raise SourceError(f"{uri}: width, height, fps and frames must be positive")
+    _check_options(uri, options)
     return options
+
+
+def _check_options(uri: str, options: SyntheticOptions) -> None:
+    frames = 1 if options.frames is None else options.frames
+    if min(options.width, options.height, options.fps, frames) <= 0:
+        raise SourceError(f"{uri}: width, height, fps and frames must be positive")
+    if not math.isfinite(options.fps):
+        raise SourceError(f"{uri}: fps must be a finite number")
+    if options.seed < 0:
+        raise SourceError(f"{uri}: seed must not be negative")

@@ -19,6 +19,7 @@ NEWS_S: Final = 4.0
 DRAWING_SHARE: Final = 0.025
 """Of one core; where a picture takes long, fewer are drawn."""
 LONGEST_PAUSE_S: Final = 2.0
+WAITING: Final = "waiting for the first word from the run"
 _TURN_MS: Final = 200
 _ASK_MS: Final = 1_000
 
@@ -54,6 +55,7 @@ class Watch:
         self.has_left = False
         """A person left the screen; the run goes on."""
         self.view = View(has_keys=keyboard is not None, attached=attached)
+        self._drawn: View | None = None
         if keyboard is not None:
             feed.watch(keyboard.fileno())
 
@@ -69,14 +71,13 @@ class Watch:
 
     def turn(self) -> None:
         """Wait a moment for a snapshot or a key, and do what follows."""
-        before = self.view
         self._see(self._feed.newest(_TURN_MS))
         for key in self._keyboard.pressed() if self._keyboard is not None else []:
             self._press(key)
         if self.view.says is not None and time.monotonic() > self._news_until_s:
             self.view = replace(self.view, says=None)
-        if self.view != before and self.last is not None:
-            self._draw(self.last, is_new=False)
+        if self.view != self._drawn:
+            self._draw_again()
 
     @property
     def silent_s(self) -> float:
@@ -96,7 +97,16 @@ class Watch:
             else:
                 self._draw(snapshot, is_new=True)
 
+    def _draw_again(self) -> None:
+        """A screen without a snapshot says so, or it would look like one that hangs."""
+        if self.last is not None:
+            self._draw(self.last, is_new=False)
+            return
+        self._drawn = self.view
+        self._screen.say(self.view.says or WAITING)
+
     def _draw(self, snapshot: Snapshot, *, is_new: bool) -> None:
+        self._drawn = self.view
         begin_s = time.thread_time()
         self._screen.show(snapshot, self.view, is_new=is_new)
         pause_s = (time.thread_time() - begin_s) / DRAWING_SHARE

@@ -367,13 +367,30 @@ def check_named_source(name: str, source: SourceConfig) -> None:
     if is_remote(source):
         check_remote_source(name, source)
     else:
-        check_source(source)
+        _check_own_source(name, source)
+    _check_perturbation(name, source.perturb)
     try:
         build_region_finder(source.regions)
-        if source.perturb is not None:
-            Perturbation.parse(source.perturb)
     except UserError as error:
         raise ConfigError(f"sources.{name}: {error}") from error
     except Exception as error:  # of a class of the user's own
         said = hearsay(f"{type(error).__name__}: {error}")
         raise ConfigError(f"sources.{name}.regions: cannot be built ({said})") from error
+
+
+def _check_own_source(name: str, source: SourceConfig) -> None:
+    try:
+        check_source(source)
+    except ConfigError as error:  # of a setting, where errors of a source name its URI
+        raise ConfigError(f"sources.{name}: {error}") from error
+
+
+def _check_perturbation(name: str, schedule: str | None) -> None:
+    if schedule is None:
+        return
+    try:
+        Perturbation.parse(schedule)
+    except ConfigError as error:
+        raise ConfigError(f"sources.{name}: {error}") from error
+    except ValueError as error:  # a count of thousands of digits
+        raise ConfigError(f"sources.{name}.perturb: {hearsay(str(error))}") from error

@@ -5,10 +5,12 @@ from typing import Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from pipeline.snapshot import Snapshot
 from pipeline.ui.history import History
 from pipeline.ui.render import render
+from pipeline.ui.showable import show_what_can_be
 from pipeline.ui.view import View
 
 
@@ -23,6 +25,7 @@ class LiveScreen:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console if console is not None else Console()
+        show_what_can_be(self._console.file)  # a run's own screen is a process without `main`
         self._history = History()
         self._live = Live(
             console=self._console,
@@ -47,6 +50,10 @@ class LiveScreen:
     def remember(self, snapshot: Snapshot) -> None:
         """Take a snapshot into the curves without drawing it."""
         self._history.add(snapshot)
+
+    def say(self, text: str) -> None:
+        """Draw a line alone, while there is no snapshot."""
+        self._live.update(Text(text, no_wrap=True, overflow="ellipsis"), refresh=True)
 
     def show(self, snapshot: Snapshot, view: View | None = None, *, is_new: bool = True) -> None:
         """Draw this snapshot now.

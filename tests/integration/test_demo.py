@@ -131,7 +131,7 @@ def test_it_runs_for_the_given_time_and_ends_well(tiny_model, tmp_path, capsys):
     assert f"results in {out}" in said
 
 
-@pytest.mark.parametrize("seconds", ["0", "-1"])
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
 def test_a_time_that_is_none_is_refused(seconds, capsys):
     assert main(["demo", "--seconds", seconds]) == 2
     assert "--seconds: expected more than 0" in capsys.readouterr().err

@@ -1,5 +1,8 @@
 """Video files as they come: damaged, cut off, turned, without times, not video at all."""
 
+import os
+import socket
+
 import av
 import cv2
 import numpy as np
@@ -10,6 +13,7 @@ from pipeline.config import SourceConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.readers import ResumePoint, check_source, open_reader
 from pipeline.readers.video import Video
+from pipeline.stages.segments import Segments
 
 WIDTH, HEIGHT = 64, 48
 
@@ -231,6 +235,34 @@ def test_a_pattern_with_an_unreadable_file_is_resumed_all_the_same(tmp_path):
     assert [(f.index, f.pts_s) for f in rest] == [(f.index, f.pts_s) for f in whole[15:]]
 
 
+def segments(frames, first=0):
+    numbering = Segments(first, has_one_size=True)
+    return [numbering.of(frame.part, (frame.width, frame.height)) for frame in frames]
+
+
+@pytest.mark.parametrize("shift_s", [0.0, 0.5], ids=["sought", "counted"])
+def test_wherever_a_pattern_is_resumed_its_files_are_numbered_as_if_it_had_not_been(
+    tmp_path, shift_s
+):
+    for number in range(3):
+        write(tmp_path / f"{number}.mp4", 4)
+    _, whole = read(tmp_path / "*.mp4", loop=2, stride=2)
+    numbers = segments(whole)
+    assert numbers == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    for done, last in enumerate(whole, start=1):
+        point = ResumePoint(last.index, last.pts_s + shift_s)
+        _, rest = read(tmp_path / "*.mp4", point, loop=2, stride=2)
+        assert [frame.index for frame in rest] == [frame.index for frame in whole[done:]]
+        assert segments(rest, first=numbers[done - 1]) == numbers[done:]
+
+
+def test_the_first_file_that_is_shown_begins_no_other_stretch(tmp_path):
+    for number in range(3):
+        write(tmp_path / f"{number}.mp4", 4)
+    _, frames = read(tmp_path / "*.mp4", start=0.2)  # which lies in the second
+    assert segments(frames) == [0, 0, 0, 1, 1, 1, 1]
+
+
 def test_resuming_after_the_last_frame_gives_nothing(tmp_path):
     reader, frames = read(write(tmp_path / "clip.mp4", 30), ResumePoint(29, 29 / 25))
     assert frames == []
@@ -298,6 +330,14 @@ def test_corrupt_pictures_are_counted_and_left_out(tmp_path):
     assert (frames[1].corrupt, reader.corrupt, reader.skipped) == (2, 2, 0)
 
 
+@pytest.mark.timeout(10)
+def test_a_pipe_in_a_folder_of_pictures_is_counted_and_left_out(tmp_path):
+    cv2.imwrite(str(tmp_path / "0.png"), picture(0))
+    os.mkfifo(tmp_path / "1.png")
+    reader, frames = read(f"images://{tmp_path}")
+    assert ([frame.index for frame in frames], reader.corrupt) == ([0], 1)
+
+
 # --- what cannot be played ------------------------------------------------------------------------
 
 
@@ -314,11 +354,21 @@ def a_sound(path):
         output.mux(audio.encode())
 
 
+def a_socket(path):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+
+
+def a_link_to_a_device(path):
+    path.symlink_to("/dev/null")
+
+
 def a_file_without_its_index(path):
     whole = write(path.with_name("whole.mp4")).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
 
 
+@pytest.mark.timeout(10)
 @pytest.mark.parametrize(
     ("name", "make", "words"),
     [
@@ -330,6 +380,9 @@ def a_file_without_its_index(path):
         ("sound.mp4", a_sound, "expected a video stream, got only audio"),
         ("cut.mp4", a_file_without_its_index, "moov"),
         ("folder.mp4", lambda path: path.mkdir(), "images://"),
+        ("pipe.mp4", os.mkfifo, "expected a video file, got a pipe"),
+        ("socket.mp4", a_socket, "expected a video file, got a socket"),
+        ("link.mp4", a_link_to_a_device, "expected a video file, got a device"),
     ],
 )
 def test_what_cannot_be_played_is_refused_in_one_line(tmp_path, name, make, words):
@@ -343,6 +396,15 @@ def test_what_cannot_be_played_is_refused_in_one_line(tmp_path, name, make, word
     assert "\n" not in str(checked.value)
     with pytest.raises(SourceError, match=words):
         next(open_reader(config).frames())
+
+
+@pytest.mark.timeout(10)
+def test_a_pattern_passes_over_pipes(tmp_path):
+    write(tmp_path / "1.mp4", 4)
+    os.mkfifo(tmp_path / "0.mp4")
+    check_source(SourceConfig(uri=str(tmp_path / "*.mp4")))
+    _, frames = read(tmp_path / "*.mp4")
+    assert len(frames) == 4
 
 
 def test_a_file_whose_pictures_are_all_corrupt_is_refused(tmp_path):
@@ -366,6 +428,10 @@ def test_a_file_whose_pictures_are_all_corrupt_is_refused(tmp_path):
         ("synthetic://?widht=3", "widht"),
         ("synthetic://?width=wide", "width"),
         ("synthetic://?fps=0", "must be positive"),
+        ("synthetic://?frames=0", "must be positive"),
+        ("synthetic://?fps=nan", "fps must be a finite number"),
+        ("synthetic://?fps=inf", "fps must be a finite number"),
+        ("synthetic://?seed=-1", "seed must not be negative"),
         ("", "expected a path or URL"),
     ],
 )

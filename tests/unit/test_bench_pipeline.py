@@ -107,7 +107,14 @@ def test_the_file_says_all_that_the_contract_asks_for(plan, tmp_path, monkeypatc
 
 @pytest.mark.parametrize(
     "flags",
-    [["--seconds", "0"], ["--sources", "0"], ["--out", "no/such/folder/x.json"], ["--out", "."]],
+    [
+        ["--seconds", "0"],
+        ["--seconds", "nan"],
+        ["--seconds", "inf"],
+        ["--sources", "0"],
+        ["--out", "no/such/folder/x.json"],
+        ["--out", "."],
+    ],
 )
 def test_what_cannot_be_measured_or_written_is_refused_before_measuring(
     flags, monkeypatch, tmp_path, capsys

@@ -26,6 +26,7 @@ def test_a_source_alone_runs_on_defaults():
     ("uri", "name"),
     [
         ("lot=a.mp4", "lot"),
+        ("2nd=a.mp4", "2nd"),
         ("0", "cam0"),
         ("rtsp://user:p@cam.local/stream1?x=1", "stream1"),
         ("images:///data/cats/", "cats"),
@@ -172,3 +173,55 @@ def test_a_missing_file_is_named(tmp_path):
 def test_an_override_needs_a_value():
     with pytest.raises(ConfigError, match=r"--set: expected KEY=VALUE, got 'runtime\.workers'"):
         load(sources=["a"], overrides=["runtime.workers"])
+
+
+def named_by(variables, **options):
+    environment = {f"DART_SOURCES__{name}": value for name, value in variables.items()}
+    return load(environment=environment, **options).sources
+
+
+def test_a_source_of_the_file_is_meant_by_the_environment_whatever_its_case(tmp_path):
+    file = "sources: {Cam: {uri: a.mp4}}"
+    for name in ("CAM", "Cam", "cam"):
+        (tmp_path / name).mkdir()
+        sources = load(
+            file, tmp_path / name, environment={f"DART_SOURCES__{name}__URI": "b.mp4"}
+        ).sources
+        assert {key: each.uri for key, each in sources.items()} == {"Cam": "b.mp4"}
+
+
+def test_a_source_of_the_command_line_is_meant_by_the_environment_whatever_its_case():
+    sources = named_by({"LOT__STRIDE": "2"}, sources=["lot=a.mp4"])
+    assert sources["lot"].stride == 2
+    sources = named_by({"LOT__STRIDE": "2"}, overrides=["sources.lot.uri=a.mp4"])
+    assert sources["lot"].stride == 2
+
+
+def test_a_name_that_only_the_environment_has_keeps_its_case():
+    sources = named_by(
+        {
+            "Gate__URI": "a.mp4",
+            "Gate__REGIONS__TYPE": "zones",
+            "Gate__REGIONS__ZONES__Left": "[[0, 0], [1, 0], [1, 1]]",
+        }
+    )
+    assert list(sources) == ["Gate"]
+    assert list(sources["Gate"].regions.zones) == ["Left"]
+
+
+def test_a_name_in_capitals_that_only_the_environment_has_is_in_small_letters():
+    assert list(named_by({"GATE2__URI": "a.mp4", "GATE2__STRIDE": "2"})) == ["gate2"]
+
+
+def test_names_that_differ_in_case_alone_are_told_apart_by_the_environment():
+    given = ["cam=a.mp4", "Cam=b.mp4"]
+    sources = named_by({"Cam__STRIDE": "3"}, sources=given)
+    assert (sources["cam"].stride, sources["Cam"].stride) == (1, 3)
+    with pytest.raises(ConfigError, match=r"sources\.CAM"):
+        named_by({"CAM__STRIDE": "3"}, sources=given)
+
+
+def test_a_setting_of_the_command_line_may_take_away_a_section_of_the_environment():
+    environment = {"DART_LISTEN__ADDRESS": "tcp://127.0.0.1:5555"}
+    config = load(environment=environment, sources=["a.mp4"], overrides=["listen=null"])
+    assert config.listen is None

@@ -72,6 +72,14 @@ def test_a_containers_limit_on_memory_is_seen(tmp_path):
     assert (found.verdict, found.found) == ("warn", "1.0 GiB left of 4.0 GiB (control group)")
 
 
+def test_files_that_the_kernel_keeps_for_later_take_no_memory_of_a_container(tmp_path):
+    (tmp_path / "memory.max").write_text(f"{4 * GIB}\n")
+    (tmp_path / "memory.current").write_text(f"{3 * GIB}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 1\nactive_file 7\ninactive_file {2 * GIB}\n")
+    found = limits.memory_limit(tmp_path)
+    assert (found.verdict, found.found) == ("ok", "3.0 GiB left of 4.0 GiB (control group)")
+
+
 @pytest.mark.parametrize(
     ("soft", "most", "verdict"),
     [(-1, None, "ok"), (100, None, "warn"), (-1, 120, "warn"), (5_000, 4_000, "ok")],
@@ -81,6 +89,15 @@ def test_few_processes_are_seen(tmp_path, soft, most, verdict):
         (tmp_path / "pids.max").write_text(f"{most}\n")
         (tmp_path / "pids.current").write_text("20\n")
     assert limits.processes(tmp_path, (soft, soft)).verdict == verdict
+
+
+def test_a_users_limit_is_of_all_processes_and_a_containers_of_those_to_come(tmp_path):
+    assert limits.processes(tmp_path, (300, 300)).found == (
+        "300 processes and threads of this user in all"
+    )
+    (tmp_path / "pids.max").write_text("120\n")
+    (tmp_path / "pids.current").write_text("20\n")
+    assert limits.processes(tmp_path, (300, 300)).found == "100 more processes and threads"
 
 
 def test_frames_are_really_laid_in_shared_memory(tmp_path):

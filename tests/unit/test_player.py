@@ -208,6 +208,7 @@ def test_ctrl_c_leaves_with_130_and_gives_the_terminal_back(run, monkeypatch, ca
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pipeline.cli.replay_keys.time.sleep", interrupt)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setenv("TERM", "xterm-256color")
     assert main(["replay", str(run(20))]) == 130

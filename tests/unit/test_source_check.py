@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.config import CustomRegions, SourceConfig
+from pipeline.config import CustomRegions, ReconnectConfig, SourceConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.readers import ResumePoint, check_source, stream
 from pipeline.readers.base import Reader
@@ -68,3 +68,23 @@ def test_a_camera_whose_stream_is_over_is_a_camera_still(monkeypatch):
     with pytest.raises(SourceError, match="expected a stream that goes on, got one that is over"):
         next(reader.frames(ResumePoint(500, 20.0)))
     assert closed == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        (
+            SourceConfig(uri="rtsp://cam/s", reconnect=ReconnectConfig(first=40.0)),
+            r"^sources\.lot: reconnect\.first: expected at most",
+        ),
+        (SourceConfig(uri="clip.mp4", live=True), r"^sources\.lot: live: expected for http"),
+        (
+            SourceConfig(uri="synthetic://", perturb=f"clean:{'9' * 5_000},dark"),
+            r"^sources\.lot\.perturb: .{,200}$",
+        ),
+    ],
+    ids=["reconnect", "live", "perturb"],
+)
+def test_an_error_names_the_source_and_the_setting(config, words):
+    with pytest.raises(ConfigError, match=words):
+        check_named_source("lot", config)

@@ -6,14 +6,14 @@ from sample_snapshot import sample_snapshot
 from pipeline.commands import Pause, Reply, Stop
 from pipeline.errors import PeerError
 from pipeline.roles import watch as watch_module
-from pipeline.roles.watch import Watch
+from pipeline.roles.watch import WAITING, Watch
 
 
 class Screen:
     """Takes so long to draw; writes down what it was given."""
 
     def __init__(self, clock, takes_s):
-        self.drawn, self.remembered = [], []
+        self.drawn, self.remembered, self.said = [], [], []
         self._clock, self._takes_s = clock, takes_s
 
     def show(self, snapshot, view, *, is_new=True):
@@ -24,18 +24,24 @@ class Screen:
     def remember(self, snapshot):
         self.remembered.append(snapshot.regions)
 
+    def say(self, text):
+        self.said.append(text)
+
 
 class Feed:
     """A snapshot each half a second."""
 
     def __init__(self, clock):
         self._clock, self.number, self.state = clock, 0, "running"
+        self.is_silent = False
 
     def watch(self, descriptor):
         pass
 
     def newest(self, _timeout_ms):
         self._clock.now_s += 0.5
+        if self.is_silent:
+            return None
         self.number += 1
         return sample_snapshot(regions=self.number, state=self.state)
 
@@ -157,3 +163,27 @@ def test_help_comes_and_goes(make):
         keys.next = ["?"]
         turns(watch, 1)
         assert screen.drawn[-1][1].shows_help is is_shown
+
+
+def test_a_run_that_has_said_nothing_yet_is_waited_for_in_words(make):
+    watch, screen, feed, *_ = make()
+    feed.is_silent = True
+    turns(watch, 3)
+    assert screen.said == [WAITING]
+    watch.say("no word for 3 s")
+    turns(watch, 1)
+    assert screen.said == [WAITING, "no word for 3 s"]
+    feed.is_silent = False
+    turns(watch, 1)
+    assert screen.drawn[-1][0] == 1
+
+
+def test_what_is_said_of_a_run_that_has_fallen_silent_is_drawn_with_its_last_snapshot(make):
+    watch, screen, feed, *_ = make()
+    turns(watch, 1)
+    feed.is_silent = True
+    watch.say("no word for 3 s")
+    turns(watch, 1)
+    assert screen.drawn[-1][0] == 1
+    assert screen.drawn[-1][1].says == "no word for 3 s"
+    assert screen.said == []
