@@ -1,6 +1,8 @@
 """`dart-stream evaluate`, from the command line's arguments to its files."""
 
+import errno
 import json
+import os
 
 import msgspec
 import numpy as np
@@ -10,6 +12,8 @@ from PIL import Image
 from dart_stream.macs import Macs
 from dart_stream.model_dir import Architecture, read_info, resolve, write_model_dir
 from dart_stream.models import create_model
+from pipeline.bench import run_methods, time_budgets
+from pipeline.cli import evaluate
 from pipeline.cli.main import main
 
 BASE = ["evaluate", "--model", "default", "--quiet", "--precision", "fp32", "--batch", "16"]
@@ -30,7 +34,9 @@ def pictures(tmp_path_factory):
     return root
 
 
-def test_it_leaves_figures_and_a_page(pictures, tmp_path, capsys):
+def test_it_leaves_figures_and_a_page(pictures, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run_methods, "REPEATS", 2)
+    monkeypatch.setattr(time_budgets, "_REPEATS", 1)
     out = tmp_path / "figures"
     names = ["static", "shared", "dart", "oracle"]
     words = ["--data", str(pictures), "--out", str(out), "--energy-proxy", "time"]
@@ -70,6 +76,18 @@ def test_wrong_input_is_one_line(pictures, words, message, tmp_path, capsys):
     error = capsys.readouterr().err
     assert message in error
     assert len([line for line in error.splitlines() if line.startswith("dart-stream:")]) == 1
+
+
+def test_figures_that_find_no_room_are_still_printed(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    printed = []
+    monkeypatch.setattr(evaluate, "_write", full)
+    monkeypatch.setattr("pipeline.cli.evaluate_report.print_evaluation", printed.append)
+    with pytest.raises(OSError, match="No space left on device"):
+        evaluate._write_and_print(tmp_path, "figures")
+    assert printed == ["figures"]
 
 
 def test_a_model_without_an_early_exit_is_refused(pictures, tmp_path, capsys):

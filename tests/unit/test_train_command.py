@@ -15,7 +15,7 @@ from dart_stream.errors import DataError, ModelError
 from dart_stream.model_dir import load_network, read_info, read_policy
 from dart_stream.models import create_model
 from dart_stream.policies import policy_from_dict
-from dart_stream.training import Recipe, Trainer
+from dart_stream.training import Recipe, Trainer, loop
 from pipeline.cli import train
 from pipeline.cli.train_data import start_lines
 from pipeline.cli.train_lock import training_lock
@@ -49,8 +49,9 @@ def data(tmp_path_factory):
 
 
 @pytest.fixture
-def run(data, tmp_path):
+def run(data, tmp_path, monkeypatch):
     (tmp_path / "recipe.yaml").write_text(RECIPE)
+    monkeypatch.setattr(loop, "draw_curves", lambda directory, history: True)
 
     def execute(*extra, arch="dartnet", source=data, recipe=tmp_path / "recipe.yaml"):
         parser = argparse.ArgumentParser()
