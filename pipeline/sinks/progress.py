@@ -30,6 +30,8 @@ class Progress:
     """Highest frame of which any region is written."""
     newest_pts_s: Number = 0.0
     """Of that frame."""
+    newest_regions: Count = 0
+    """Regions of that frame; while lines may follow, it may lack some."""
     end: Record | None = None
     """Its end record, if it was written."""
     before: "Progress | None" = None
@@ -48,6 +50,7 @@ class Progress:
             segment=max(self.segment, before.segment),
             newest=max(self.newest, before.newest),
             newest_pts_s=max(self.newest_pts_s, before.newest_pts_s),
+            newest_regions=self.newest_regions,
             end=end | {"frames": _summed(end["frames"], before.end["frames"])},
         )
 
@@ -94,6 +97,7 @@ class Scan(msgspec.Struct, forbid_unknown_fields=True):
             regions = 0
         self.newest[source] = (record["frame"], record["pts_s"], regions + 1)
         whole.newest, whole.newest_pts_s = record["frame"], record["pts_s"]
+        whole.newest_regions = regions + 1
         whole.segment = record.get("segment", 0)
 
     def ends(self) -> list[Record]:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO, Final
 import msgspec
 
 from pipeline.errors import ConfigError
-from pipeline.messages import Count, FrameNumber, Number
+from pipeline.messages import Count, FrameNumber, Number, Seconds
 from pipeline.results import PART_EVENT
 from pipeline.sinks.base import END_EVENT, Record
 
@@ -27,6 +27,16 @@ class _Counts(msgspec.Struct, frozen=True):
     in_flight: Count = 0
 
 
+class _Link(msgspec.Struct, frozen=True):
+    """Of an end record of a live source."""
+
+    reconnects: Count
+    gaps: Count
+    gap_s: Seconds
+    longest_gap_s: Seconds
+    clock_jumps: Count
+
+
 class _Line(msgspec.Struct, frozen=True):
     """What must be readable in a line; the rest of it is nobody's business here."""
 
@@ -35,8 +45,10 @@ class _Line(msgspec.Struct, frozen=True):
     frame: FrameNumber | None = None
     region: Count | None = None
     pts_s: Number | None = None
+    segment: Count = 0
     reason: str | None = None
     frames: _Counts | None = None
+    link: _Link | None = None
     session: Count = 1
     first_frame: FrameNumber = 0
     end_frame: FrameNumber | None = None

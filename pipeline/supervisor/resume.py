@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -12,18 +13,21 @@ from pipeline.messages import Counters, LinkAccount
 from pipeline.readers import ResumePoint
 from pipeline.redact import HIDDEN
 from pipeline.schema_check import require_unicode
-from pipeline.sinks.base import STOPPED, UNKNOWN_OFFSET, Record
+from pipeline.sinks.base import STOPPED, Record
 from pipeline.sinks.progress import Progress, Scan
-from pipeline.sinks.result_lines import cut_partial_line, decode_line, is_head, whole_lines
+from pipeline.sinks.result_lines import cut_partial_line
 from pipeline.sinks.result_parts import read_all_records, recover, scan_progress, scan_results
 from pipeline.snapshot import Ledger
 from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
 from pipeline.stages.hub.source import BETWEEN_S
+from pipeline.supervisor.drawn_frames import frames_drawn
 from pipeline.supervisor.plan import RunPlan, replace_sources
 from pipeline.supervisor.recording import RESOLVED, SUMMARY
 from pipeline.supervisor.source_book import SOURCES, KeptSources, read_sources
+from pipeline.supervisor.stops import stop_in_all, take_stops
 
 _LINK = ("reconnects", "gaps", "gap_s", "longest_gap_s", "clock_jumps")
+_NO_LABEL: Final[Record] = {"label": None, "zone": None, "track": None}
 
 
 def load_unfinished(out: Path) -> LoadedConfig:
@@ -89,7 +93,7 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path, kept: KeptSources | None 
         recover(file)
         file.touch()
         cut_partial_line(file)
-        _forget_stops(file)
+    stops = [take_stops(file) for file in files]
     held = [scan_results(file) for file in files]
     _tell_sinks(hub, plan, files, held)
     scans = [each.sources for each in held]
@@ -100,16 +104,16 @@ def apply_progress(hub: Hub, plan: RunPlan, out: Path, kept: KeptSources | None 
         if found:
             # What was to leave shows no picture again, either.
             leaves = kept is not None and kept.open[name].leaving is not None
-            _apply(hub, name, found, is_over=source.is_live or leaves)
+            stop = stop_in_all(stops, name, source.session.number)
+            _apply(hub, name, found, stop, is_over=source.is_live or leaves)
     _remember_past(hub, scans, kept)
     if kept is not None:
         _go_on_leaving(hub, kept)
     if files and plan.config.labels.smooth.of > 1:
         _remember_labels(hub, files[0])
     for sink in hub.sinks.values():
-        if sink.draws is not None and sink.draws in hub.sources:
-            drawn = hub.sources[sink.draws]
-            sink.offset = drawn.resumed_frames if drawn.waits_for_sinks else UNKNOWN_OFFSET
+        if sink.draws is not None:
+            sink.offset = frames_drawn(hub, sink.draws, kept, has_results=bool(files))
 
 
 def _tell_sinks(hub: Hub, plan: RunPlan, files: list[Path], held: list[Scan]) -> None:
@@ -172,9 +176,7 @@ def _past(found: Progress, end: Record) -> tuple[Session, Ledger, str | None, Li
         first_pts_s=found.newest_pts_s + BETWEEN_S,
         segment=found.segment + 1,
     )
-    told = end.get("link")
-    link = None if told is None else LinkAccount(**{name: told[name] for name in _LINK})
-    return after, msgspec.convert(end["frames"], Ledger), end["reason"], link
+    return after, msgspec.convert(end["frames"], Ledger), end["reason"], _link(end)
 
 
 def _go_on_leaving(hub: Hub, kept: KeptSources) -> None:
@@ -189,30 +191,62 @@ def _go_on_leaving(hub: Hub, kept: KeptSources) -> None:
     hub.sources.expected.update(awaited)
 
 
-def _apply(hub: Hub, name: str, found: list[Progress], *, is_over: bool) -> None:
+def _apply(
+    hub: Hub, name: str, found: list[Progress], stop: Record | None, *, is_over: bool
+) -> None:
+    """Tell the hub where one source goes on, or that it does not.
+
+    Args:
+        hub: Has the source.
+        name: Of the source.
+        found: What each file has of its session.
+        stop: What an interrupt left of it, if it holds.
+        is_over: It shows no picture twice.
+    """
     open_ended = [progress for progress in found if progress.end is None]
+    newest = max(found, key=lambda progress: progress.newest)
+    begun = hub.sources[name].session
     if not open_ended:
-        hub.source_already_ended(name, *_account(found[0].end or {}))
-        # Where a later session of this name begins; the last frames may have had no regions, and
-        # so may all.
-        last = ((found[0].end or {}).get("end_frame") or found[0].newest + 1) - 1
-        if last >= 0:
-            source, begun = hub.sources[name], hub.sources[name].session
-            pts_s = max(found[0].newest_pts_s, begun.first_pts_s)
-            source.last_accepted = ResumePoint(last, pts_s)
-            source.segment = max(found[0].segment, begun.segment)
-        return
-    behind = min(open_ended, key=lambda progress: progress.frame)
-    if is_over and behind.newest >= 0:
+        _apply_end(hub, name, found[0], found[0].end or {})
+    elif stop is not None:
+        _go_on_after(hub, name, newest, stop)
+    elif is_over and newest.newest >= 0:
         # A camera shows no picture twice: its next one gets the next number.
-        newest = max(progress.newest for progress in found)
-        after_newest = ResumePoint(newest, behind.pts_s)
-        last = max(progress.segment for progress in found)
-        hub.resume_source(name, after_newest, behind.regions, behind.frames + 1, segment=last)
-        return
-    point = ResumePoint(behind.frame, behind.pts_s) if behind.frame >= 0 else None
-    segment = max(behind.segment, hub.sources[name].session.segment)
-    hub.resume_source(name, point, behind.regions, behind.frames, segment=segment)
+        point = ResumePoint(newest.newest, max(progress.newest_pts_s for progress in found))
+        segment = max(progress.segment for progress in found)
+        regions = newest.regions + newest.newest_regions
+        hub.resume_source(name, point, regions, newest.frames + 1, segment=segment)
+    else:
+        behind = min(open_ended, key=lambda progress: progress.frame)
+        again = ResumePoint(behind.frame, behind.pts_s) if behind.frame >= 0 else None
+        segment = max(behind.segment, begun.segment)
+        hub.resume_source(name, again, behind.regions, behind.frames, segment=segment)
+
+
+def _apply_end(hub: Hub, name: str, found: Progress, end: Record) -> None:
+    hub.source_already_ended(name, *_account(end))
+    source, begun = hub.sources[name], hub.sources[name].session
+    source.link = _link(end) or source.link
+    # Where a later session of this name begins; the last frames may have had no regions, and
+    # so may all.
+    last = (end.get("end_frame") or found.newest + 1) - 1
+    if last >= 0:
+        source.last_accepted = ResumePoint(last, max(found.newest_pts_s, begun.first_pts_s))
+        source.segment = max(found.segment, begun.segment)
+
+
+def _go_on_after(hub: Hub, name: str, found: Progress, stop: Record) -> None:
+    """An interrupt leaves nothing half done, so nothing is done again and no count is lost."""
+    source, begun = hub.sources[name], hub.sources[name].session
+    _, counters, processed = _account(stop)
+    last = max(found.newest, stop["end_frame"] - 1)
+    # The last frames may have had no regions: then no line tells their time.
+    pts_s = max(found.newest_pts_s, begun.first_pts_s)
+    point = ResumePoint(last, pts_s) if last >= begun.first_frame else None
+    regions = found.regions + found.newest_regions
+    segment = max(found.segment, begun.segment)
+    hub.resume_source(name, point, regions, processed, segment=segment)
+    source.take_over(counters, _link(stop) or source.link)
 
 
 def _remember_labels(hub: Hub, results: Path) -> None:
@@ -223,37 +257,19 @@ def _remember_labels(hub: Hub, results: Path) -> None:
             continue
         first, last = source.session.first_frame, source.last_accepted.frame
         if first <= record["frame"] <= last:
-            hub.remember_label(record)
+            hub.remember_label(_NO_LABEL | record)
 
 
 def _account(end: Record) -> tuple[str, Counters, int]:
     """Reason, counters and processed frames of an end record."""
     frames = end["frames"]
-    counters = Counters(frames["captured"], frames["dropped"], frames["skipped"], frames["corrupt"])
+    # Nothing is in flight any more, whatever stands there.
+    captured = frames["processed"] + sum(frames["dropped"].values())
+    counters = Counters(captured, frames["dropped"], frames["skipped"], frames["corrupt"])
     return end["reason"], counters, frames["processed"]
 
 
-def _forget_stops(results: Path) -> None:
-    """Take out the end records that an interrupt wrote: their sources go on.
-
-    Lines of other sources behind them stay: a camera could not show those pictures again.
-    """
-    begin, kept, any_stop = 0, bytearray(), False
-    with results.open("r+b") as stream:
-        for line in whole_lines(stream, results):
-            if _is_stop(line, results):
-                any_stop = True
-            elif any_stop:
-                kept += line
-            else:
-                begin += len(line)
-        if any_stop:
-            stream.seek(begin)
-            stream.write(kept)
-            stream.truncate()
-
-
-def _is_stop(line: bytes, results: Path) -> bool:
-    """A part that holds such a line is never followed by another."""
-    may_be = b'"end_of_stream"' in line and not is_head(line)
-    return may_be and decode_line(line, results).get("reason") == STOPPED
+def _link(end: Record) -> LinkAccount | None:
+    """Of an end record; None of a source that is not live."""
+    told = end.get("link")
+    return None if told is None else LinkAccount(**{name: told[name] for name in _LINK})

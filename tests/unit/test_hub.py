@@ -12,6 +12,7 @@ from pipeline.messages import (
     Fatal,
     PolicyBody,
     ReaderStatus,
+    SourceEnded,
     Stop,
 )
 from pipeline.stages.hub import Alarm, Kill, Note
@@ -200,6 +201,24 @@ def test_a_status_without_frames_moves_the_account():
     rig.say("reader/a#0", ReaderStatus("a", Counters(3, {"max_age": 3}), "running", 0))
     ledger = rig.hub.sources["a"].ledger
     assert (ledger.captured, ledger.dropped) == (3, {"max_age": 3})
+    rig.hub.check_ledger()
+
+
+@pytest.mark.parametrize(
+    ("is_live", "reason", "dropped"),
+    [(False, "stopped", 2), (True, "stopped", 7), (False, "complete", 7)],
+)
+def test_what_a_stopped_file_dropped_behind_its_last_frame_comes_again_and_is_not_counted_twice(
+    is_live, reason, dropped
+):
+    """Whoever goes on with the run reads it from there; a camera shows no picture twice."""
+    rig = Rig(is_live=is_live)
+    rig.frame(dropped={"latest": 2})
+    rig.say("reader/a#0", SourceEnded("a", reason, Counters(8, {"latest": 7}, 5)))
+    rig.work()
+    ledger = rig.hub.sources["a"].ledger
+    assert ledger.dropped == {"latest": dropped}
+    assert ledger.skipped == (0 if dropped == 2 else 5)
     rig.hub.check_ledger()
 
 

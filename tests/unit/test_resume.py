@@ -3,13 +3,17 @@
 import dataclasses
 import json
 
+import msgspec
 import pytest
 
 from pipeline.config import JsonlSinkConfig
 from pipeline.config_file import load_config
 from pipeline.errors import ConfigError
+from pipeline.readers import ResumePoint
 from pipeline.sinks import build_sink
+from pipeline.sinks.base import UNKNOWN_OFFSET
 from pipeline.stages.hub import Hub, HubPlan, Session, SourcePlan
+from pipeline.stages.hub.records import link_figures
 from pipeline.supervisor.recording import prepare_out, write_resolved
 from pipeline.supervisor.resume import apply_progress, load_unfinished, nothing_left
 from pipeline.supervisor.run_folder import RunFolder
@@ -49,12 +53,13 @@ class Plan:
         )
 
 
-def lines(*frames, end=None, source="a"):
+def lines(*frames, end=None, source="a", **more):
+    """Lines of one region a frame, and an end with what more it says."""
     records = [{"source": source, "frame": n, "region": 0, "pts_s": n / 10} for n in frames]
     if end is not None:
         counts = {"captured": 9, "processed": 9, "dropped": {}, "skipped": 0, "corrupt": 0}
         event = {"event": "end_of_stream", "source": source, "reason": end, "frames": counts}
-        records.append(event)
+        records.append(event | more)
     return "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in records)
 
 
@@ -91,9 +96,69 @@ def test_an_interrupts_end_is_taken_back(tmp_path):
     assert "end_of_stream" not in (tmp_path / "results.jsonl").read_text()
 
 
+COUNTS = {"captured": 9, "processed": 6, "dropped": {"latest": 2, "poison": 1}}
+COUNTS |= {"in_flight": 0, "skipped": 4, "corrupt": 5}
+LINK = {"reconnects": 2, "gaps": 3, "gap_s": 3.5, "longest_gap_s": 2.0, "clock_jumps": 1}
+
+
+@pytest.mark.parametrize(("uri", "link"), [("webcam://0", LINK), ("a.mp4", None)])
+def test_what_an_interrupt_left_of_the_account_is_not_forgotten(tmp_path, uri, link):
+    """Of six processed frames two have no regions; the last one is number 7."""
+    stopped = lines(0, 1, 3, 5, end="stopped", end_frame=8, frames=COUNTS, link=link)
+    track = resumed(tmp_path, stopped, stopped, a=uri)["a"]
+    assert msgspec.to_builtins(track.ledger) == COUNTS
+    assert track.counters == track.accepted_counters
+    assert (track.last_accepted.frame, track.regions_accepted, track.answered) == (7, 4, 0)
+    assert link_figures(track.link) == (link or dict.fromkeys(LINK, 0))
+    # Its reader begins with this account, and says it again.
+    track.reported(track.counters)
+
+
+def test_an_interrupt_of_a_camera_that_had_no_frame_accepted_leaves_its_account_too(tmp_path):
+    counts = COUNTS | {"captured": 2, "processed": 0, "dropped": {"latest": 2}}
+    stopped = lines(end="stopped", end_frame=0, frames=counts, link=LINK)
+    track = resumed(tmp_path, stopped, stopped, a="webcam://0")["a"]
+    assert track.last_accepted is None
+    assert track.ledger.dropped == {"latest": 2}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        lines(0, 1),  # its sink was killed before it had the end
+        lines(0, 1, 3, end="stopped", end_frame=9, frames=COUNTS),
+    ],
+)
+def test_an_account_that_not_every_file_has_is_that_of_no_frame_to_go_on_from(tmp_path, second):
+    first = lines(0, 1, 3, end="stopped", end_frame=8, frames=COUNTS)
+    track = resumed(tmp_path, first, second)["a"]
+    assert track.last_accepted.frame < 3
+    assert track.ledger.captured == track.processed == track.resumed_frames
+
+
+def test_the_account_of_another_session_is_none_of_this_one(tmp_path):
+    stopped = lines(0, 1, end="stopped", end_frame=8, frames=COUNTS, session=2)
+    assert resumed(tmp_path, stopped, stopped)["a"].processed == 1
+
+
+def test_the_connection_of_a_camera_that_had_ended_is_not_forgotten(tmp_path):
+    ended = lines(0, 1, end="removed", end_frame=2, link=LINK)
+    track = resumed(tmp_path, ended, ended, a="webcam://0")["a"]
+    assert link_figures(track.link) == LINK
+
+
 def test_a_camera_never_uses_a_number_twice(tmp_path):
     sources = resumed(tmp_path, lines(0, 1, 2), lines(0, 1, 2), a="webcam://0")
     assert sources["a"].last_accepted.frame == 2
+
+
+@pytest.mark.parametrize("second", [lines(0, 1, 2), lines(0), ""])
+def test_time_never_falls_behind_what_is_written_of_a_camera(tmp_path, second):
+    sources = resumed(tmp_path, lines(0, 1, 2), second, a="webcam://0")
+    assert sources["a"].last_accepted == ResumePoint(2, 0.2)
+    assert sources["a"].processed == 3
+    assert sources["a"].regions_accepted == 3
+    assert sources["a"].session_after.first_pts_s > 0.2
 
 
 @pytest.mark.parametrize(("uri", "segment"), [("webcam://0", 5), ("a.mp4", 3)])
@@ -135,6 +200,77 @@ def test_a_video_hears_how_many_frames_it_should_hold(tmp_path, waits, offset):
     track.plan = dataclasses.replace(track.plan, waits_for_sinks=waits)
     apply_progress(plan.hub, plan, tmp_path)
     assert plan.hub.sinks["b"].offset == offset
+
+
+DRAWN_AND_CHANGED = lines(0, 1, end="changed", end_frame=5) + lines(6, 7, 8)
+
+
+def with_video(tmp_path, text, *, before=None, leaving=None, **settings):
+    """What the video of a source hears whose second session a kill broke off.
+
+    Args:
+        tmp_path: Folder of the run.
+        text: Of both files.
+        before: The source in its first session; None if it was as it is.
+        leaving: Why the second one was to end.
+        settings: Of the source now.
+    """
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(text)
+    second = Session(number=2, first_frame=6, segment=1)
+    source = {"uri": "a.mp4"} | settings
+    plan = Plan({"sources": {"a": source}}, sessions={"a": second})
+    kept = KeptSources(wanted={"a": before or source}, sessions=[])
+    kept = kept.begun("a", Session()).ended("a", 5).wanting({"a": source}, {})
+    kept = kept.begun("a", second).wanting({"a": source}, {"a": leaving} if leaving else {})
+    plan.hub.sinks["b"].draws = "a"
+    track = plan.hub.sources["a"]
+    track.plan = dataclasses.replace(track.plan, waits_for_sinks=True)
+    apply_progress(plan.hub, plan, tmp_path, kept)
+    return plan.hub.sinks["b"].offset
+
+
+def test_a_video_hears_of_the_frames_of_earlier_sessions_too(tmp_path):
+    """Else it takes as many new frames for some that it holds, and passes them over."""
+    assert with_video(tmp_path, DRAWN_AND_CHANGED) == 9 + 2
+
+
+FINDER = {"regions": {"type": "custom", "class": "m:Finder"}}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"before": {"uri": "webcam://0"}},  # may have drawn fewer than it answered
+        {"before": {"uri": "a.mp4"} | FINDER},  # may have drawn more than it answered
+        {"before": {"uri": "a.mp4", "max_age": 2.0}},
+        {"before": {"uri": "a.mp4", "reader": "m:Reader"}},  # may be another one by now
+        {"before": {"uri": "${GONE}/a.mp4"}},
+        FINDER,
+        {"max_age": 2.0},
+        {"uri": "webcam://0", "on_full": "block"},  # shows no picture again
+        {"leaving": "removed"},
+    ],
+)
+def test_a_video_passes_nothing_over_where_nobody_knows_what_it_was_given(tmp_path, settings):
+    assert with_video(tmp_path, DRAWN_AND_CHANGED, **settings) == UNKNOWN_OFFSET
+
+
+def test_a_video_passes_nothing_over_if_a_file_lacks_an_earlier_session(tmp_path):
+    assert with_video(tmp_path, lines(6, 7, 8)) == UNKNOWN_OFFSET
+
+
+def test_a_video_passes_nothing_over_of_a_source_that_is_gone_and_comes_back(tmp_path):
+    gone = lines(0, 1, end="removed", end_frame=5)
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(gone + lines(0, 1, source="b"))
+    plan = Plan(b="b.mp4")
+    plan.hub.sinks["b"].draws = "a"
+    source = {"uri": "a.mp4"}
+    kept = KeptSources(wanted={"a": source, "b": source}, sessions=[])
+    kept = kept.begun("a", Session()).ended("a", 5).begun("b", Session())
+    apply_progress(plan.hub, plan, tmp_path, kept)
+    assert plan.hub.sinks["b"].offset == UNKNOWN_OFFSET
 
 
 def test_sinks_hear_what_their_files_hold_and_need_not_read_them_again(tmp_path):
@@ -252,6 +388,29 @@ def test_a_finished_run_has_nothing_left(tmp_path):
 def test_a_damaged_line_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"results\.jsonl: expected one JSON object a line"):
         resumed(tmp_path, lines(0) + "\0\0\0\n", "")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        lines(0).replace('"pts_s"', '"segment":"7","pts_s"'),
+        lines(0).replace('"pts_s"', '"segment":-1,"pts_s"'),
+        lines(0, end="changed", end_frame=2, link={"gaps": 1}),
+        lines(0, end="complete", link={**LINK, "gaps": -1}),
+        lines(0, end="stopped", end_frame=2, link={**LINK, "gap_s": "long"}),
+    ],
+)
+def test_a_line_with_a_number_that_cannot_be_is_named(tmp_path, damaged):
+    with pytest.raises(ConfigError, match=r"results\.jsonl: expected one JSON object a line"):
+        resumed(tmp_path, damaged, damaged)
+
+
+def test_a_line_without_what_labels_are_smoothed_by_is_one_without_a_label(tmp_path):
+    for file in ("results.jsonl", "second.jsonl"):
+        (tmp_path / file).write_text(lines(0, 1, 2))
+    plan = Plan({"labels": {"smooth": {"needed": 2, "of": 3}}}, a="a.mp4")
+    apply_progress(plan.hub, plan, tmp_path)
+    assert plan.hub.sources["a"].last_accepted.frame == 1
 
 
 def test_a_secret_by_name_survives_and_a_literal_one_is_hidden(tmp_path):

@@ -138,6 +138,16 @@ class SourceTrack:
         self.processed = self.resumed_frames = frames
         self.counters = self.accepted_counters = Counters(captured=frames)
 
+    def take_over(self, counters: Counters, link: LinkAccount) -> None:
+        """Go on with all that an earlier part of the run said of this session at its end.
+
+        Args:
+            counters: They balance with the frames that were resumed with.
+            link: Of a live source.
+        """
+        self.counters = self.accepted_counters = counters
+        self.link = link
+
     def left_at(self, exit_index: int) -> None:
         """Count the exit of one region."""
         self.exits.append(exit_index)
@@ -375,12 +385,15 @@ class SourceTrack:
     @property
     def ledger(self) -> Ledger:
         """Balanced at every moment: the reader's account covers settled frames only."""
-        dropped = self.dropped + Counter(self.counters.dropped)
+        # What a recorded source met behind its last accepted frame comes again after `--resume`.
+        comes_again = self.is_stopped and not self.is_live
+        counters = self.accepted_counters if comes_again else self.counters
+        dropped = self.dropped + Counter(counters.dropped)
         return Ledger(
-            captured=self.counters.captured,
+            captured=counters.captured,
             processed=self.processed,
             dropped=dict(dropped),
             in_flight=len(self.window),
-            skipped=self.counters.skipped,
-            corrupt=self.counters.corrupt,
+            skipped=counters.skipped,
+            corrupt=counters.corrupt,
         )
