@@ -82,7 +82,9 @@ def build_ladder(table: ExitTable, costs: Costs, epsilon: float, rungs: int) -> 
     safer = raised(points[0].thresholds, _SAFER) if points[0].leaves_early else []
     policies = [DartPolicy(thresholds=each, beta=points[0].beta) for each in safer]
     policies += [_policy(point) for point in _thin(points, rungs - len(_SAFER))]
-    cheaper = _ladder(policies, table, costs).cost_share < 1
+    # Difficulty is measured for its own sake here, so full depth pays the estimator, too.
+    full_share = 1 + costs.estimator / costs.plain()
+    cheaper = _ladder(policies, table, costs).cost_share < full_share
     kept = [policy for policy, is_worth_it in zip(policies, cheaper, strict=True) if is_worth_it]
     return _ladder(kept or policies[-1:], table, costs)
 

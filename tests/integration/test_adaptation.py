@@ -93,7 +93,7 @@ def test_the_summary_says_what_the_evidence_is_worth(adapting):
     summary = adapting().summary
     disagreement = summary["disagreement"]
     assert set(disagreement) == {
-        *("estimate", "upper", "audits", "confidence", "window", "valid_since", "at_home")
+        *("estimate", "upper", "audits", "confidence", "window", "valid_since", "at_home", "held")
     }
     assert disagreement["confidence"] == 0.95
     assert 0 <= disagreement["valid_since"] <= 1200
