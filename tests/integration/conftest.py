@@ -23,7 +23,7 @@ TINY = {
 }
 CLASSES = ["car", "van", "bus", "truck"]
 AGREEING = 1
-"""A seed with which exit 0 of an untrained model answers as the last one does, seven times in ten."""
+"""A seed with which exit 0 of an untrained model answers as the last one seven times in ten."""
 POLICY = {
     "format_version": 1,
     "frontier": [],
