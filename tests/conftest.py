@@ -9,12 +9,6 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "tools"))  # fuzz checks are shared with a script
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items):
-    """Tests with processes first: they wait more than they compute, and none of them ends last."""
-    items.sort(key=lambda item: item.get_closest_marker("processes") is None)
-
-
 @pytest.fixture
 def tmp_path(tmp_path_factory):
     """A folder with a short name: a socket's path may have 107 bytes, and workers of xdist add."""
