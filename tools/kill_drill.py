@@ -203,7 +203,8 @@ def _strike(drill: Drill, trial: Trial, run: Run) -> None:
         trial.had_state = (run.out / "adapter.mpk").exists()
         os.kill(victim, signal.SIGKILL)
     finally:
-        os.kill(frozen, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):  # it is the victim, and already buried
+            os.kill(frozen, signal.SIGCONT)
     if trial.role != "supervisor":
         killed_s = time.monotonic()
         wait_until(
