@@ -174,4 +174,7 @@ def test_without_labels_the_full_networks_answers_are_what_counts(name):
         labelled = synthetic_table(labels=table.answers[:, -1])
         meant = METHODS[name].fit(labelled, costs_of(3), BUDGETS)
         assert [one.policy for one in fitted] == [one.policy for one in meant]
+        for one, other in zip(fitted, meant, strict=True):
+            decided = [each.decide(labelled, costs_of(3)).exits for each in (one, other)]
+            assert np.array_equal(*decided)
         assert len(fitted[-1].decide(table, costs_of(3)).exits) == len(table)

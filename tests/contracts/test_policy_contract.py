@@ -150,10 +150,22 @@ def test_a_harder_input_never_leaves_earlier(policy, probabilities, difficulty):
         assert np.all(replay(policy, probabilities, harder) >= before)
 
 
-def test_an_exit_that_is_not_watched_never_fires(policy, probabilities, difficulty):
+def without_second_exit(body):
+    """The same policy with its second early exit switched off, where it has one to switch off."""
+    if "thresholds" in body:
+        return body | {"thresholds": [body["thresholds"][0], None]}
+    return body | {"policy": without_second_exit(body["policy"])} if "policy" in body else body
+
+
+@pytest.mark.parametrize("kind", sorted(POLICY_KINDS))
+def test_an_exit_that_is_not_watched_never_fires(kind, probabilities, difficulty):
+    body = without_second_exit(EXAMPLES[kind])
+    policy = policy_from_dict(body, num_exits=NUM_EXITS, num_classes=NUM_CLASSES)
+    watched = [policy.watches(exit_index) for exit_index in range(NUM_EXITS - 1)]
+    assert watched[1] == (body == EXAMPLES[kind] and kind != "full")
     for exit_index in range(NUM_EXITS - 1):
         fired = policy.fires(observe(probabilities, difficulty, exit_index))
-        assert policy.watches(exit_index) or not fired.any()
+        assert watched[exit_index] or not fired.any()
 
 
 def test_the_example_separates_regions(policy, probabilities, difficulty):
