@@ -162,7 +162,7 @@ def read_run(out, status=None):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read():
     """`read_run`, for test modules."""
     return read_run

@@ -28,6 +28,16 @@ def adapting(in_threads, adaptive_model):
     return _run
 
 
+@pytest.fixture(scope="module")
+def adapted(adaptive_model, tmp_path_factory, read):
+    """What such a run leaves, for tests that only read it."""
+    out = tmp_path_factory.mktemp("adapted") / "out"
+    settings = (f"model.name={adaptive_model}", "model.precision=fp32", SHIFT)
+    words = ["run", "--headless", "--out", str(out), "--source", f"cam={WORLD}"]
+    words += [word for setting in settings for word in ("--set", setting)]
+    return read(out, main([*words, "--set", "runtime.type=threads"]))
+
+
 def versions(run):
     return [record["policy_version"] for record in run.lines if "event" not in record]
 
@@ -41,8 +51,8 @@ def recomputed(out):
     return recompute(RecordedRun(out).records(), plan_run(plan).adapter)
 
 
-def test_policies_change_with_the_world_and_every_result_names_one(adapting):
-    run = adapting()
+def test_policies_change_with_the_world_and_every_result_names_one(adapted):
+    run = adapted
     found = versions(run)
     assert len(found) == 1200
     assert found == sorted(found)
@@ -54,8 +64,8 @@ def test_policies_change_with_the_world_and_every_result_names_one(adapting):
     assert any(words.startswith("adaptation: ") for words in run.summary["alarms"])
 
 
-def test_audits_stand_in_the_results_and_in_the_recording(adapting):
-    run = adapting()
+def test_audits_stand_in_the_results_and_in_the_recording(adapted):
+    run = adapted
     audited = {r["frame"] for r in run.lines if r.get("audited")}
     assert audited == {r["frame"] for r in run.lines if r.get("full_depth")}
     assert 0 < len(audited) < 1200
@@ -65,8 +75,8 @@ def test_audits_stand_in_the_results_and_in_the_recording(adapting):
     assert recorded == audited
 
 
-def test_the_recording_gives_the_same_policies(adapting):
-    run = adapting()
+def test_the_recording_gives_the_same_policies(adapted):
+    run = adapted
     found = recomputed(run.out)
     assert found.is_whole
     assert len(found.recorded) >= 3
@@ -89,8 +99,8 @@ def test_the_recording_gives_the_same_policies_from_each_of_its_segments_on(adap
         path.unlink()
 
 
-def test_the_summary_says_what_the_evidence_is_worth(adapting):
-    summary = adapting().summary
+def test_the_summary_says_what_the_evidence_is_worth(adapted):
+    summary = adapted.summary
     disagreement = summary["disagreement"]
     assert set(disagreement) == {
         *("estimate", "upper", "audits", "confidence", "window", "valid_since", "at_home", "held")
@@ -100,8 +110,8 @@ def test_the_summary_says_what_the_evidence_is_worth(adapting):
     assert disagreement["window"] == 1200 - disagreement["valid_since"]
 
 
-def test_snapshots_carry_what_adaptation_knows(adapting):
-    run = adapting()
+def test_snapshots_carry_what_adaptation_knows(adapted):
+    run = adapted
     last = notes(run, "snapshot")[-1]["snapshot"]
     assert last["adaptation"]["epsilon"] == 0.02
     assert last["adaptation"]["alarms"] == sum("adaptation" in w for w in run.summary["alarms"])
@@ -196,8 +206,8 @@ def test_each_of_several_files_begins_its_own_evidence(in_threads, adaptive_mode
     assert recomputed(run.out).again == recomputed(run.out).recorded
 
 
-def test_two_adapters_of_one_plan_share_nothing(adapting):
-    run = adapting()
+def test_two_adapters_of_one_plan_share_nothing(adapted):
+    run = adapted
     config = load_config(run.out / "config.resolved.yaml", with_overrides=False).config
     plan = plan_run(config)
     used, fresh = plan.adapter(), plan.adapter()
