@@ -44,6 +44,7 @@ _GOODBYE_MS = 2_000
 _HIGH_WATER = 2_000
 """Messages; far above what credits allow."""
 _DOMAIN = b"run"
+"""Any name will do; see `_new_listener`."""
 _BURST = 512
 """Messages taken from a socket before other work gets its turn."""
 

@@ -75,7 +75,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
         energy_source: sensor that measured joules; None where there is none.
         energy_proxy: what stands for joules in DAES: `time`, or None where they were measured or
             nothing was to stand for them.
-        mean_alpha: the paper's difficulty (Eq. 8) as its program has it, mean of the pictures.
+        mean_alpha: the paper's difficulty (Eq. 8) as its program has it, mean of the pictures,
+            which are normalised as the model's are.
         full_depth: the network without early exits.
         exits: accuracy and cumulative share of multiply-accumulates of each exit.
         estimator: of difficulty.

@@ -35,7 +35,7 @@ class Runs:
         rows: of the settings, with times, energy and DAES where there are some.
         energy_source: name of the sensor.
         energy_proxy: what stood for joules in DAES, None if nothing did.
-        mean_alpha: the paper's difficulty (Eq. 8) as its program has it, mean of all pictures.
+        mean_alpha: see `Evaluation`; of all pictures.
     """
 
     full_ms: float

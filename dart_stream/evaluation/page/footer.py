@@ -14,8 +14,9 @@ _MEANINGS: Final = {
     "difficulty": "0 to 1, a rank among training pictures: easy below 0.3, hard from 0.7.",
     "ECE": "expected calibration error, 15 bins of equal width.",
     "DAES": "difficulty-aware efficiency score (Eq. 9 of the DART paper): accuracy, times speedup, "
-    "times the share of energy saved, over 1 + mean difficulty. Left out where energy was not "
-    "measured and nothing was to stand for it; time counts twice in it, so never alone.",
+    "times the full network's energy over the method's, over 1 + mean difficulty. Left out where "
+    "energy was not measured and nothing was to stand for it; time counts twice in it, so never "
+    "alone.",
     "\N{EM DASH}": "not measured. An estimate never stands in its place.",
 }
 
